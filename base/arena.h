@@ -21,5 +21,5 @@ void       arena_restore(arena *, arena_mark);           // everything taken sin
 size_t arena_used(const arena *);                        // bytes handed out and not taken back, alignment included
 size_t arena_peak(const arena *);                        // its maximum so far
 
-char *arena_text(arena *, const char *format, ...) __attribute__((format(printf, 2, 3)));
+char *arena_text(arena *, const char *format, ...) __attribute__((format(printf, 2, 3), nonnull(2)));
 char *arena_copy(arena *, const char *text);

@@ -20,11 +20,12 @@ typedef enum {
     PARAM_BOOL,         // bool
     PARAM_CHOICE,       // int, the index into `of`, a NULL-terminated array of words (use an enum in the same order)
     PARAM_TEXT,         // const char *
-    PARAM_LIST,         // param_list of what the one param at `of` describes
+    PARAM_LIST,         // param_list of what the one param at `of` describes; max > 0: min to max of them
     PARAM_MAP,          // param_map: int to int, { 64: 256, 192: 86 }; min and max hold for keys and values
     PARAM_SECTION,      // a nested struct with the table at `of`
     PARAM_OBJECT,       // param_object: { name: gla, … }, one of the family at `of`, with its own table
-    PARAM_ONE_OF,       // param_one_of: the first alternative of the table at `of` that takes this kind of YAML value
+    PARAM_ONE_OF,       // param_one_of: the first alternative of the table at `of` that the YAML value looks like; among
+                        // maps their keys tell; an alternative's name is never written, its offset not used
 } param_type;
 
 typedef struct param {
@@ -62,7 +63,8 @@ typedef struct param_object { const object *type; void *options; mark at; } para
 
 const object *object_find(const object_family *, const char *name);          // NULL where there is none
 
-// "auto": a value that the owner derives from others (a width, a rank).
+// "auto": a value that the owner derives from others (a width, a rank). In YAML it may be written where it is the
+// default. A text is "auto", a list or map has n = -1, an object no type, a one_of no value; a bool cannot be auto.
 #define AUTO_INT  INT_MIN
 #define AUTO_REAL __builtin_nan("")
 bool param_is_auto(const param *, const void *options);
@@ -80,6 +82,20 @@ bool param_is_auto(const param *, const void *options);
 #define OBJECT_OF(T, f, initial_, family, text) { #f, PARAM_OBJECT, PARAM_FIELD_(T, f, param_object), initial_, 0, 0, family, text, 0 }
 #define ONE_OF(T, f, initial_, table, text) { #f, PARAM_ONE_OF,  PARAM_FIELD_(T, f, param_one_of), initial_, 0, 0, table, text, 0 }
 
+// What a list's element or a one_of's alternative may be, besides the macros above: entries without a field.
+#define AN_INT(lo, hi, text)              { "", PARAM_INT,     0, NULL, lo, hi, 0, text, 0 }
+#define A_REAL(lo, hi, text)              { "", PARAM_REAL,    0, NULL, lo, hi, 0, text, 0 }
+#define A_BOOL(text)                      { "", PARAM_BOOL,    0, NULL, 0, 0, 0, text, 0 }
+#define A_CHOICE(words, text)             { "", PARAM_CHOICE,  0, NULL, 0, 0, words, text, 0 }
+#define A_TEXT(text)                      { "", PARAM_TEXT,    0, NULL, 0, 0, 0, text, 0 }
+#define A_LIST(element, least, most, text) { "", PARAM_LIST,   0, NULL, least, most, element, text, 0 }
+#define A_MAP(lo, hi, text)               { "", PARAM_MAP,     0, NULL, lo, hi, 0, text, 0 }
+#define A_SECTION(T, table, text)         { "", PARAM_SECTION, 0, NULL, sizeof(T), 0, table, text, 0 }
+#define AN_OBJECT(family, text)           { "", PARAM_OBJECT,  0, NULL, 0, 0, family, text, 0 }
+
+size_t param_size(const param *);                           // of the value's C type
+void   param_default(const param *, void *value, arena *);  // one value
+
 // Fills the struct with the defaults. A field that must be given is left zero.
 void param_defaults(const param *table, void *options, arena *);
 
@@ -88,10 +104,11 @@ void param_defaults(const param *table, void *options, arena *);
 // is skipped, being an object's own word. False if anything was reported.
 bool param_read(const param *table, void *options, const yaml *map, const char *owner, arena *, diag *);
 
-// One value by its path: "optimizer.lr", with the text of a YAML value.
+// One value by its path: "optimizer.lr", with the text of a YAML value. In place; an object's check() is not asked.
 bool param_set(const param *table, void *options, const char *path, const char *text, mark at, arena *, diag *);
 
-// `{ name: … }` into a param_object: finds the entry, fills its defaults, reads the rest, asks its check().
+// `{ name: gla, … }` into a param_object: finds the entry, fills its defaults, reads the rest and, if all was well, asks
+// its check(). The bare word `gla` and the family's word instead of "name", `{ mixer: gla, … }`, are the same.
 bool param_read_object(const object_family *, param_object *, const yaml *, arena *, diag *);
 
 // A struct as one line of YAML, fields in the table's order, reals as the shortest text that reads back.

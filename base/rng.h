@@ -9,7 +9,7 @@ __extension__ typedef unsigned __int128 uint128;
 typedef struct rng { uint128 state, inc; } rng;
 
 // The second number of every address: what the stream is for.
-typedef enum { RNG_TRAIN, RNG_VALIDATION, RNG_TEST, RNG_WEIGHTS, RNG_DROPOUT, RNG_BOOTSTRAP, RNG_TESTS } rng_purpose;
+typedef enum { RNG_TRAIN, RNG_VALIDATION, RNG_TEST, RNG_WEIGHTS, RNG_DROPOUT, RNG_BOOTSTRAP, RNG_TESTS, RNG_LENGTHS } rng_purpose;
 
 rng      rng_start(const uint64_t *address, int n);      // SeedSequence's hash; each number as its 32-bit words, low word first, as NumPy splits it
 uint64_t rng_next(rng *);                                // 64 random bits

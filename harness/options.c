@@ -1,0 +1,281 @@
+#include "harness/options.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include "architectures/architecture.h"
+#include "nn/optimizer.h"
+#include "tasks/task.h"
+
+enum { LONGEST = 1 << 20 };
+static const param any_length = { "length", PARAM_INT, 0, NULL, 1, LONGEST, 0, "symbols", 0 };
+static const param any_seed   = { "seed", PARAM_INT, 0, NULL, 0, INT_MAX, 0, "seed", 0 };
+
+static const param uniform_params[] = {
+    LIST(uniform_lengths, uniform, NULL, &any_length, "[shortest, longest]: every step draws its length"),
+    {0}
+};
+static const param lengths_alternatives[] = {
+    { "one", PARAM_INT, 0, NULL, 1, LONGEST, 0, "one length, in symbols", 0 },
+    { "stages", PARAM_LIST, 0, NULL, 0, 0, &any_length, "one stage a length, in this order", 0 },
+    { "uniform", PARAM_SECTION, 0, "{}", sizeof(uniform_lengths), 0, uniform_params, "lengths drawn step by step", 0 },
+    {0}
+};
+// The map's keys are lengths, so `{ uniform: … }` is told from it by its word.
+static const param stage_lengths_alternatives[] = {
+    { "one", PARAM_INT, 0, NULL, 1, LONGEST, 0, "one length, in symbols", 0 },
+    { "map", PARAM_MAP, 0, NULL, 1, LONGEST, 0, "length: batch, taken in turns", 0 },
+    { "uniform", PARAM_SECTION, 0, "{}", sizeof(uniform_lengths), 0, uniform_params, "lengths drawn step by step", 0 },
+    {0}
+};
+static const param advance_params[] = {
+    REAL(advance_options, training_error_below, "auto", 0, 1, "to the next stage when the running training error is below this"),
+    REAL(advance_options, average, "0.9", 0, 1, "weight of the past in the running error"),
+    INT (advance_options, every, "25", 1, LONGEST, "steps between two looks at it"),
+    INT (advance_options, steps, "auto", 1, INT_MAX, "to the next stage after so many steps"),
+    {0}
+};
+static const param stage_params[] = {
+    ONE_OF (stage_options, lengths, NULL, stage_lengths_alternatives, "lengths of this stage, in symbols"),
+    SECTION(stage_options, advance, advance_params, "when the next stage begins"),
+    {0}
+};
+static const param any_stage = { "stage", PARAM_SECTION, 0, "{}", sizeof(stage_options), 0, stage_params, "a stage of training", 0 };
+
+static const char *const after_words[] = { "last", "any", NULL };
+static const param stop_params[] = {
+    REAL  (stop_options, validation_error_below, "auto", 0, 1, "stop early once the validation token error is below this"),
+    CHOICE(stop_options, after_stage, "last", after_words, "only in the last stage, or in any"),
+    INT   (stop_options, keep, "1000", 0, INT_MAX, "steps that are still trained once it is"),
+    {0}
+};
+static const param validate_params[] = {
+    INT(validate_options, every, "500", 0, INT_MAX, "steps between two validations; 0: none"),
+    INT(validate_options, examples, "1024", 1, 1 << 24, "examples of each validation"),
+    {0}
+};
+static const param range_params[] = {
+    INT(length_range, from, NULL, 1, LONGEST, "shortest length, in symbols"),
+    INT(length_range, to,   NULL, 1, LONGEST, "longest length"),
+    INT(length_range, step, "1",  1, LONGEST, "distance of two lengths"),
+    {0}
+};
+static const param evaluate_alternatives[] = {
+    { "one", PARAM_INT, 0, NULL, 1, LONGEST, 0, "one length, in symbols", 0 },
+    { "list", PARAM_LIST, 0, NULL, 0, 0, &any_length, "these lengths", 0 },
+    { "range", PARAM_SECTION, 0, "{}", sizeof(length_range), 0, range_params, "from, to, step", 0 },
+    {0}
+};
+static const param evaluate_params[] = {
+    ONE_OF(evaluate_options, lengths, NULL, evaluate_alternatives, "lengths evaluated once, at the end, on the test split"),
+    INT   (evaluate_options, examples, "2048", 1, 1 << 24, "test examples"),
+    {0}
+};
+static const param solved_params[] = {
+    INT (solved_options, length, "auto", 1, LONGEST, "length at which success is judged; auto: the longest trained"),
+    REAL(solved_options, token_error_below, "0.01", 0, 1, "success: a token error below this there"),
+    {0}
+};
+static const param plot_params[] = {
+    BOOL(plot_settings, log_x, "false", "logarithmic length axis"),
+    BOOL(plot_settings, log_y, "false", "logarithmic error axis"),
+    {0}
+};
+
+const param *cell_params(void)
+{
+    static param train_params[] = {
+        ONE_OF   (train_options, lengths, "auto", lengths_alternatives, "lengths trained, in symbols: one, a list of stages, or { uniform: [2, 18] }"),
+        LIST     (train_options, stages, "[]", &any_stage, "stages written out, instead of lengths"),
+        SECTION  (train_options, advance, advance_params, "when the next stage begins"),
+        INT      (train_options, steps, NULL, 1, INT_MAX, "training steps in all"),
+        INT      (train_options, batch, "64", 1, 1 << 20, "examples a step"),
+        SECTION  (train_options, stop, stop_params, "stop early"),
+        OBJECT_OF(train_options, optimizer, "{ name: adamw }", &optimizer_family, "how weights are updated"),
+        OBJECT_OF(train_options, schedule, "{ name: constant }", &schedule_family, "learning rate over the steps"),
+        {0}
+    };
+    static param table[] = {
+        TEXT     (cell_options, sweep, NULL, "name of the sweep: names its tables and figures"),
+        LIST     (cell_options, seeds, "[0]", &any_seed, "one training each"),
+        OBJECT_OF(cell_options, task, NULL, NULL, "what is learned"),
+        SECTION  (cell_options, train, train_params, "training"),
+        SECTION  (cell_options, validate, validate_params, "validation while training, at the stage's lengths"),
+        SECTION  (cell_options, evaluate, evaluate_params, "evaluation on the test split, once, at the end"),
+        SECTION  (cell_options, solved, solved_params, "what success means"),
+        ONE_OF   (cell_options, init, "auto", init_alternatives, "initialisation of every model that has none of its own"),
+        OBJECT_OF(cell_options, model, NULL, NULL, "one entry of `models`"),
+        SECTION  (cell_options, plot, plot_params, "the figure"),
+        {0}
+    };
+    for (param *p = table; p->name; p++) {
+        if (p->offset == offsetof(cell_options, task))  p->of = task_family();
+        if (p->offset == offsetof(cell_options, model)) p->of = architecture_family();
+    }
+    return table;
+}
+
+// ---- stages
+
+static stage one_stage(arena *a, const advance_options *advance, int n, int batch)
+{
+    stage s = { .n_lengths = n, .length = arena_take(a, 2 * sizeof(int)), .batch = arena_take(a, 2 * sizeof(int)),
+                .training_error_below = advance->training_error_below, .average = advance->average,
+                .every = advance->every, .steps = advance->steps };
+    for (int i = 0; i < 2; i++) s.batch[i] = batch;
+    return s;
+}
+
+static stage uniform_stage(arena *a, const advance_options *advance, const uniform_lengths *u, int batch)
+{
+    stage s = one_stage(a, advance, 1, batch);
+    s.uniform = true;
+    for (int i = 0; i < 2; i++) s.length[i] = ((int *)u->uniform.items)[i];
+    return s;
+}
+
+static stage map_stage(arena *a, const advance_options *advance, const param_map *map)
+{
+    stage s = one_stage(a, advance, map->n, 0);
+    s.length = arena_take(a, map->n * sizeof(int));
+    s.batch  = arena_take(a, map->n * sizeof(int));
+    for (int i = 0; i < map->n; i++) {
+        s.length[i] = map->pair[i][0];
+        s.batch[i]  = map->pair[i][1];
+    }
+    return s;
+}
+
+static stage written_stage(arena *a, const stage_options *o, int batch)
+{
+    if (o->lengths.which == STAGE_UNIFORM) return uniform_stage(a, &o->advance, o->lengths.value, batch);
+    if (o->lengths.which == STAGE_MAP)     return map_stage(a, &o->advance, o->lengths.value);
+    stage s = one_stage(a, &o->advance, 1, batch);
+    s.length[0] = *(int *)o->lengths.value;
+    return s;
+}
+
+int train_stages(const train_options *o, arena *a, stage **stages)
+{
+    const bool listed = o->lengths.value && o->lengths.which == LENGTHS_STAGES;
+    const param_list *lengths = o->lengths.value;
+    const int n = o->stages.n ? o->stages.n : listed ? lengths->n : 1;
+    *stages = arena_take(a, n * sizeof **stages);
+    for (int i = 0; i < n; i++) {
+        if (o->stages.n) {
+            (*stages)[i] = written_stage(a, (const stage_options *)o->stages.items + i, o->batch);
+        } else if (o->lengths.which == LENGTHS_UNIFORM) {
+            (*stages)[i] = uniform_stage(a, &o->advance, o->lengths.value, o->batch);
+        } else {
+            (*stages)[i] = one_stage(a, &o->advance, 1, o->batch);
+            (*stages)[i].length[0] = listed ? ((int *)lengths->items)[i] : *(int *)o->lengths.value;
+        }
+    }
+    return n;
+}
+
+int stage_longest(const stage *s)
+{
+    int longest = s->uniform ? s->length[1] : 0;
+    for (int i = 0; !s->uniform && i < s->n_lengths; i++)
+        if (s->length[i] > longest) longest = s->length[i];
+    return longest;
+}
+
+int train_longest(const train_options *o)
+{
+    arena *a = arena_new();
+    stage *stages;
+    int longest = 0;
+    for (int n = train_stages(o, a, &stages), i = 0; i < n; i++)
+        if (stage_longest(&stages[i]) > longest) longest = stage_longest(&stages[i]);
+    arena_free(a);
+    return longest;
+}
+
+// ---- evaluation
+
+static int ascending(const void *a, const void *b) { return *(const int *)a - *(const int *)b; }
+
+int evaluate_lengths(const evaluate_options *o, arena *a, int **lengths)
+{
+    const length_range *range = o->lengths.value;
+    const param_list *list = o->lengths.value;
+    int n = 1;
+    if (o->lengths.which == EVALUATE_RANGE) n = (range->to - range->from) / range->step + 1;
+    if (o->lengths.which == EVALUATE_LIST)  n = list->n;
+    int *l = *lengths = arena_take(a, n * sizeof(int));
+    for (int i = 0; i < n; i++) {
+        if (o->lengths.which == EVALUATE_RANGE)     l[i] = range->from + i * range->step;
+        else if (o->lengths.which == EVALUATE_LIST) l[i] = ((int *)list->items)[i];
+        else                                        l[i] = *(int *)o->lengths.value;
+    }
+    qsort(l, n, sizeof *l, ascending);
+    int unique = 0;
+    for (int i = 0; i < n; i++)
+        if (i == 0 || l[i] != l[unique - 1]) l[unique++] = l[i];
+    return unique;
+}
+
+int solved_length(const cell_options *o)
+{
+    return o->solved.length == AUTO_INT ? train_longest(&o->train) : o->solved.length;
+}
+
+// ---- rules across fields
+
+static mark place(const yaml *tree, const char *path)
+{
+    const yaml *node = yaml_at(tree, path);
+    return node ? node->at : tree->at;
+}
+
+static bool fault(diag *d, mark at, const char *text)
+{
+    diag_error(d, at, "%s", text);
+    return false;
+}
+
+static bool check_uniform(const param_one_of *lengths, int uniform, mark at, diag *d)
+{
+    if (!lengths->value || lengths->which != uniform) return true;
+    const param_list *range = &((const uniform_lengths *)lengths->value)->uniform;
+    const int *l = range->items;
+    return (range->n == 2 && l[0] <= l[1]) || fault(d, at, "'uniform' takes [shortest, longest], as in { uniform: [2, 18] }");
+}
+
+static bool check_train(const train_options *o, const yaml *tree, diag *d)
+{
+    const mark at = place(tree, "train.lengths");
+    bool good = check_uniform(&o->lengths, LENGTHS_UNIFORM, at, d);
+    if (!o->lengths.value && o->stages.n == 0)
+        good = fault(d, place(tree, "train"), "'train' needs 'lengths' (18, [2, 4, 8] or { uniform: [2, 18] }) or 'stages'");
+    if (o->lengths.value && o->stages.n > 0)
+        good = fault(d, at, "'lengths' and 'stages' exclude each other: the stages carry their own lengths");
+    if (o->lengths.value && o->lengths.which == LENGTHS_STAGES && ((const param_list *)o->lengths.value)->n == 0)
+        good = fault(d, at, "'lengths' is empty: write at least one length");
+    const bool several = o->lengths.value && o->lengths.which == LENGTHS_STAGES && ((const param_list *)o->lengths.value)->n > 1;
+    if (several && isnan(o->advance.training_error_below) && o->advance.steps == AUTO_INT)
+        good = fault(d, place(tree, "train"), "several lengths need 'advance': { training_error_below: 0.05 } or { steps: 1000 }");
+    for (int i = 0; i < o->stages.n; i++) {
+        const stage_options *s = (const stage_options *)o->stages.items + i;
+        good &= check_uniform(&s->lengths, STAGE_UNIFORM, place(tree, "train.stages"), d);
+        if (i + 1 < o->stages.n && isnan(s->advance.training_error_below) && s->advance.steps == AUTO_INT)
+            good = fault(d, place(tree, "train.stages"), "every stage but the last needs 'advance': { steps: 300 } or { training_error_below: 0.05 }");
+    }
+    return good;
+}
+
+bool cell_options_check(const cell_options *o, const yaml *tree, diag *d)
+{
+    bool good = check_train(&o->train, tree, d);
+    if (o->seeds.n == 0) good = fault(d, place(tree, "seeds"), "'seeds' is empty: write at least one, as in [0, 1, 2]");
+    if (o->evaluate.lengths.which == EVALUATE_RANGE) {
+        const length_range *r = o->evaluate.lengths.value;
+        if (r->to < r->from) good = fault(d, place(tree, "evaluate.lengths"), "'to' is below 'from'");
+    }
+    if (o->evaluate.lengths.which == EVALUATE_LIST && ((const param_list *)o->evaluate.lengths.value)->n == 0)
+        good = fault(d, place(tree, "evaluate.lengths"), "'lengths' is empty: write at least one length");
+    if (!isnan(o->train.stop.validation_error_below) && o->validate.every == 0)
+        good = fault(d, place(tree, "train.stop"), "'stop' looks at the validation error: 'validate.every' must not be 0");
+    return good;
+}

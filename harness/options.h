@@ -1,0 +1,62 @@
+// What may stand in a sweep file, but for `models` and `grid`, which harness/sweep.c expands.
+#pragma once
+#include "base/param.h"
+
+enum { LENGTHS_ONE, LENGTHS_STAGES, LENGTHS_UNIFORM };                                // alternatives of train.lengths
+enum { STAGE_ONE, STAGE_MAP, STAGE_UNIFORM };                                         // alternatives of a stage's lengths
+typedef struct uniform_lengths { param_list uniform; } uniform_lengths;               // [shortest, longest]
+
+typedef struct advance_options { double training_error_below, average; int every, steps; } advance_options;
+typedef struct stage_options { param_one_of lengths; advance_options advance; } stage_options;
+
+enum { AFTER_LAST, AFTER_ANY };
+typedef struct stop_options { double validation_error_below; int after_stage, keep; } stop_options;
+
+typedef struct train_options {
+    param_one_of    lengths;
+    param_list      stages;                     // of stage_options
+    advance_options advance;
+    int             steps, batch;
+    stop_options    stop;
+    param_object    optimizer, schedule;
+} train_options;
+
+typedef struct validate_options { int every, examples; } validate_options;
+
+enum { EVALUATE_ONE, EVALUATE_LIST, EVALUATE_RANGE };
+typedef struct length_range { int from, to, step; } length_range;
+typedef struct evaluate_options { param_one_of lengths; int examples; } evaluate_options;
+
+typedef struct solved_options { int length; double token_error_below; } solved_options;      // length auto: the longest trained
+typedef struct plot_settings { bool log_x, log_y; } plot_settings;
+
+// One trained thing: everything that a cell needs but its seed.
+typedef struct cell_options {
+    const char      *sweep;
+    param_list       seeds;
+    param_object     task;
+    train_options    train;
+    validate_options validate;
+    evaluate_options evaluate;
+    solved_options   solved;
+    param_one_of     init;                      // the default of every model's own `init`; handed to the models before reading
+    param_object     model;                     // one entry of `models`, without label and with
+    plot_settings    plot;
+} cell_options;
+
+const param *cell_params(void);                 // the table; the families in it are known at run time only
+
+bool cell_options_check(const cell_options *, const yaml *tree, diag *);        // rules across fields; places come from the tree
+
+// What a stage of training does, whichever way it was written.
+typedef struct stage {
+    int    n_lengths, *length, *batch;          // taken in turns, step by step; or, where `uniform`, drawn from [length[0], length[1]]
+    bool   uniform;
+    double training_error_below, average;       // advance when the running error is below; AUTO_REAL: never
+    int    every, steps;                        // looked at every so many steps; advance after so many; AUTO_INT: never
+} stage;
+int train_stages(const train_options *, arena *, stage **);                     // number of stages
+int train_longest(const train_options *);                                       // longest trained length
+int stage_longest(const stage *);
+int evaluate_lengths(const evaluate_options *, arena *, int **);                // ascending, each once
+int solved_length(const cell_options *);

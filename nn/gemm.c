@@ -1,0 +1,155 @@
+#include "nn/gemm.h"
+
+#include <omp.h>
+#include <stdio.h>
+#include <string.h>
+
+#ifdef USE_OPENBLAS
+#include <cblas.h>
+
+#ifdef REAL_DOUBLE
+#define cblas_gemm cblas_dgemm
+#else
+#define cblas_gemm cblas_sgemm
+#endif
+
+static void product(bool ta, bool tb, int64_t M, int64_t N, int64_t K, const real *A, int64_t lda, const real *B, int64_t ldb,
+                    bool add, real *C, int64_t ldc)
+{
+    cblas_gemm(CblasRowMajor, ta ? CblasTrans : CblasNoTrans, tb ? CblasTrans : CblasNoTrans, (int)M, (int)N, (int)K, 1, A,
+               (int)lda, B, (int)ldb, add ? 1 : 0, C, (int)ldc);
+}
+
+// A library of several threads would be called from ours: each call stays on one.
+void gemm_start(void)
+{
+    omp_set_num_threads(1);
+    openblas_set_num_threads(1);
+}
+
+const char *gemm_library(void)
+{
+    static const char *const threading[] = { "sequential", "pthread", "openmp" };
+    static char text[256];
+    const char *config = openblas_get_config();                     // "OpenBLAS 0.3.21 NO_LAPACKE … Haswell MAX_THREADS=64"
+    const int parallel = openblas_get_parallel();
+    snprintf(text, sizeof text, "%.*s (%s, %s)", (int)(strcspn(config + 9, " ") + 9), config,
+             parallel >= 0 && parallel < 3 ? threading[parallel] : "?", openblas_get_corename());
+    return text;
+}
+#else
+// C = A·B in panels of K that stay in the cache; the inner loop runs along a row of C.
+static void product(bool ta, bool tb, int64_t M, int64_t N, int64_t K, const real *A, int64_t lda, const real *B, int64_t ldb,
+                    bool add, real *C, int64_t ldc)
+{
+    for (int64_t i = 0; i < M; i++) {
+        real *c = C + i * ldc;
+        if (!add)
+            memset(c, 0, sizeof *c * (size_t)N);
+        for (int64_t k = 0; k < K; k++) {
+            const real a = ta ? A[k * lda + i] : A[i * lda + k];
+            for (int64_t j = 0; j < N; j++)
+                c[j] += a * (tb ? B[j * ldb + k] : B[k * ldb + j]);
+        }
+    }
+}
+
+void        gemm_start(void)   { omp_set_num_threads(1); }
+const char *gemm_library(void) { return "plain loops"; }
+#endif
+
+static void clear(int64_t M, int64_t N, real *C, int64_t ldc)
+{
+    for (int64_t i = 0; i < M; i++)
+        memset(C + i * ldc, 0, sizeof *C * (size_t)N);
+}
+
+void gemm(bool ta, bool tb, int64_t M, int64_t N, int64_t K, const real *A, int64_t lda, const real *B, int64_t ldb,
+          bool add, real *C, int64_t ldc)
+{
+    if (M == 0 || N == 0)
+        return;
+    if (K > 0)
+        product(ta, tb, M, N, K, A, lda, B, ldb, add, C, ldc);
+    else if (!add)
+        clear(M, N, C, ldc);
+}
+
+// How a product is cut: tiles of C, and parts of K where those are too few. A function of the shape alone.
+typedef struct grid { int64_t rows, columns, depth, down, across, parts; } grid;
+
+static int64_t up_to(int64_t x, int64_t multiple) { return (x + multiple - 1) / multiple * multiple; }
+static int64_t ratio(int64_t x, int64_t y)        { return (x + y - 1) / y; }
+static int64_t clamp(int64_t x, int64_t low, int64_t high) { return x < low ? low : x > high ? high : x; }
+
+enum { TILES = 16, TILE_WORK = 1 << 17, TILE_ROWS = 32, TILE_ROWS_MOST = 192, TILE_COLUMNS = 64, PART_DEPTH = 256 };
+
+static grid grid_of(int64_t M, int64_t N, int64_t K)
+{
+    const int64_t tiles = clamp((int64_t)((double)M * (double)N * (double)K / TILE_WORK), 1, TILES);
+    grid g;
+    g.rows    = clamp(up_to(ratio(M, tiles), 8), TILE_ROWS, TILE_ROWS_MOST);
+    g.down    = ratio(M, g.rows);
+    g.columns = clamp(up_to(ratio(N, ratio(tiles, g.down)), 16), TILE_COLUMNS, N > TILE_COLUMNS ? N : TILE_COLUMNS);
+    g.across  = ratio(N, g.columns);
+    g.parts   = clamp(tiles / (g.down * g.across), 1, ratio(K, PART_DEPTH));
+    g.depth   = up_to(ratio(K, g.parts), 8);
+    g.parts   = g.depth ? ratio(K, g.depth) : 1;
+    if ((size_t)(g.parts * M * N) > TEAM_SCRATCH / sizeof(real)) {
+        g.parts = 1;
+        g.depth = K;
+    }
+    return g;
+}
+
+typedef struct job {
+    bool ta, tb, add;
+    int64_t M, N, K, lda, ldb, ldc;
+    const real *A, *B;
+    real *C, *partial;                          // partial: [parts, M, N]
+    grid g;
+} job;
+
+static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
+
+static void tile(int64_t from, int64_t to, void *scratch, void *data)
+{
+    const job *j = data;
+    for (int64_t i = from; i < to; i++) {
+        const int64_t part = i / (j->g.down * j->g.across), row = i / j->g.across % j->g.down * j->g.rows;
+        const int64_t column = i % j->g.across * j->g.columns, k = part * j->g.depth;
+        const int64_t M = least(j->g.rows, j->M - row), N = least(j->g.columns, j->N - column), K = least(j->g.depth, j->K - k);
+        const real *A = j->A + (j->ta ? k * j->lda + row : row * j->lda + k);
+        const real *B = j->B + (j->tb ? column * j->ldb + k : k * j->ldb + column);
+        if (j->g.parts == 1)
+            gemm(j->ta, j->tb, M, N, K, A, j->lda, B, j->ldb, j->add, j->C + row * j->ldc + column, j->ldc);
+        else
+            gemm(j->ta, j->tb, M, N, K, A, j->lda, B, j->ldb, false, j->partial + (part * j->M + row) * j->N + column, j->N);
+    }
+}
+
+static void sum_parts(int64_t from, int64_t to, void *scratch, void *data)
+{
+    const job *j = data;
+    for (int64_t i = from; i < to; i++) {
+        real *c = j->C + i * j->ldc;
+        if (!j->add)
+            memset(c, 0, sizeof *c * (size_t)j->N);
+        for (int64_t p = 0; p < j->g.parts; p++) {
+            const real *part = j->partial + (p * j->M + i) * j->N;
+            for (int64_t n = 0; n < j->N; n++)
+                c[n] += part[n];
+        }
+    }
+}
+
+void gemm_team(const team *t, bool ta, bool tb, int64_t M, int64_t N, int64_t K, const real *A, int64_t lda,
+               const real *B, int64_t ldb, bool add, real *C, int64_t ldc)
+{
+    if (M == 0 || N == 0)
+        return;
+    job j = { ta, tb, add, M, N, K, lda, ldb, ldc, A, B, C, team_shared(t), grid_of(M, N, K) };
+    team_each(t, j.g.down * j.g.across * j.g.parts, 1, tile, &j);
+    if (j.g.parts > 1)
+        team_each(t, M, 8, sum_parts, &j);
+}

@@ -1,0 +1,39 @@
+// The ops as functions of tensors. Shapes in brackets; "…" is any leading dimensions, kept. Each is defined, with its
+// formula and source, in nn/ops/NAME.c.
+#pragma once
+#include "nn/graph.h"
+
+// y[…, :] = table[token, :] (+ positions[t mod P, :]).  tokens INDEX [B, T], table [V, D], positions [P, D] or NULL → [B, T, D]
+tensor *nn_embed(graph *, tensor *tokens, tensor *table, tensor *positions);
+
+// y = x·W[:, first … first+columns) (+ b there).  x […, K], W [K, N], b [N] or NULL → […, columns].  GPT-2's orientation.
+tensor *nn_linear(graph *, tensor *x, tensor *W, tensor *b, int64_t first, int64_t columns);
+
+// LayerNorm or RMSNorm over the last dimension; gain [D], bias [D] or NULL.  x […, D] → […, D]
+typedef enum { NORM_LAYER, NORM_RMS } norm_kind;
+typedef struct norm_options { int kind; double eps; } norm_options;
+tensor *nn_norm(graph *, norm_options, tensor *x, tensor *gain, tensor *bias);
+
+// The residual sum and its norm in one pass: *sum = x + r, y = norm(*sum).
+tensor *nn_add_norm(graph *, norm_options, tensor *x, tensor *r, tensor *gain, tensor *bias, tensor **sum);
+
+tensor *nn_add (graph *, tensor *a, tensor *b);                  // same shapes; or b [D] … [c, D]: repeated over a's leading rows
+tensor *nn_gelu(graph *, tensor *x);                             // x·½(1 + tanh(√(2/π)(x + 0.044715x³)))
+
+// Softmax attention of H heads, scores / √(D/H).  q's columns [q_first, q_first + D) of q [B, Tq, ·]; keys and values from
+// columns k_first and v_first of kv [B, T, ·] → [B, Tq, D].  The queries are the last Tq of the T positions; CAUSAL: a
+// query sees the positions up to its own; FULL: all.  q and kv may be one tensor.
+typedef enum { CAUSAL, FULL } attention_mask;
+typedef struct attention_options { int heads, mask; int64_t D, q_first, k_first, v_first; } attention_options;
+tensor *nn_attention(graph *, attention_options, tensor *q, tensor *kv);
+
+// y[r, :] = row index[r] of the sources put under each other; a negative index gives zeros. Rows may repeat; gradients add.
+// Sources […, D], index INDEX [R] (any shape) → [index's shape…, D].  Chunks, halves and supervised positions are all this.
+tensor *nn_rows(graph *, tensor *index, tensor *const *sources, int n);
+
+// Head and loss in one: logits = h·Wᵀ (+ bias) are made in blocks of rows and never stored. h [R, D], W [V, D], bias [V] or
+// NULL, targets INDEX [R].  loss [1]: mean cross-entropy over targets that are not IGNORE; row_loss [R] (0 where ignored);
+// predictions INDEX [R]: the first largest logit.
+typedef struct head_loss { tensor *loss, *row_loss, *predictions; } head_loss;
+head_loss nn_head_loss(graph *, tensor *h, tensor *W, tensor *bias, tensor *targets);
+tensor   *nn_logits(graph *, tensor *h, tensor *W, tensor *bias);              // [R, V], for those who want to see them

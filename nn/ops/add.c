@@ -1,0 +1,50 @@
+// y = a + b; b of a's shape, or of its trailing dimensions: then repeated over the leading ones, and db sums over them.
+
+#include <string.h>
+#include "nn/ops.h"
+
+static void add_shapes(const node *n, tensor shape[MAX_OUTPUTS])
+{
+    const tensor *a = n->in[0], *b = n->in[1];
+    CHECK(b->rank <= a->rank, "add: a has %d dimensions, b %d", a->rank, b->rank);
+    for (int i = 1; i <= b->rank; i++)
+        CHECK(a->dim[a->rank - i] == b->dim[b->rank - i], "add: dimension %d from the end is %lld and %lld", i,
+              (long long)a->dim[a->rank - i], (long long)b->dim[b->rank - i]);
+    tensor_set_shape(&shape[0], REAL_TENSOR, a->rank, a->dim);
+}
+
+static void add_forward(const node *n, const team *t)
+{
+    const real *a = n->in[0]->data, *b = n->in[1]->data;
+    const int64_t size = tensor_size(n->in[0]), period = tensor_size(n->in[1]);
+    real *y = n->out[0]->data;
+    for (int64_t i = 0; i < size; i++)
+        y[i] = a[i] + b[i % period];
+}
+
+static void add_backward(const node *n, const team *t)
+{
+    const real *dy = n->out[0]->grad;
+    real *da = n->in[0]->grad, *db = n->in[1]->grad;
+    const int64_t size = tensor_size(n->in[0]), period = tensor_size(n->in[1]);
+    for (int64_t i = 0; da && i < size; i++)
+        da[i] += dy[i];
+    for (int64_t k = 0; db && k < period; k++) {
+        double sum = 0;
+        for (int64_t i = k; i < size; i += period)
+            sum += (double)dy[i];
+        db[k] += (real)sum;
+    }
+}
+
+static const op_case add_cases[] = {
+    { .in = {{3, 5}, {3, 5}} }, { .in = {{1}, {1}} }, { .in = {{2, 3, 17}, {17}} }, { .in = {{4, 2, 33}, {2, 33}} },
+    { .in = {{700, 40}, {40}} }, { .in = {{64, 9, 40}, {64, 9, 40}} },
+};
+
+const op op_add = {
+    .name = "add", .inputs = 2, .outputs = 1, .shapes = add_shapes, .cases = add_cases, .n_cases = LEN(add_cases),
+    .forward = { [REFERENCE] = add_forward }, .backward = { [REFERENCE] = add_backward },
+};
+
+tensor *nn_add(graph *g, tensor *a, tensor *b) { return graph_apply(g, &op_add, NULL, (tensor *[]){a, b}, 2)->out[0]; }

@@ -1,0 +1,110 @@
+// Head and loss in one: logits = h·Wᵀ (+ bias), row_loss = log Σ e^logits − logits[target], loss = the mean of row_loss over the
+// targets that are not IGNORE (0 where there is none). d logits = softmax − onehot(target), times what reaches the row.
+
+#include "nn/ops.h"
+
+enum { H, WEIGHT, BIAS, TARGETS };
+enum { LOSS, ROW_LOSS, PREDICTIONS };
+
+static void head_loss_shapes(const node *n, tensor shape[MAX_OUTPUTS])
+{
+    const tensor *h = n->in[H], *W = n->in[WEIGHT], *bias = n->in[BIAS], *targets = n->in[TARGETS];
+    CHECK(tensor_columns(h) == tensor_columns(W), "head: h is [.., %lld], W [.., %lld]", (long long)tensor_columns(h), (long long)tensor_columns(W));
+    CHECK(!bias || tensor_size(bias) == tensor_rows(W), "head: a bias of %lld for %lld", (long long)tensor_size(bias), (long long)tensor_rows(W));
+    const int64_t R = tensor_rows(h);
+    CHECK(tensor_size(targets) == R, "head: %lld rows, %lld targets", (long long)R, (long long)tensor_size(targets));
+    tensor_set_shape(&shape[LOSS], REAL_TENSOR, 1, (int64_t[]){1});
+    tensor_set_shape(&shape[ROW_LOSS], REAL_TENSOR, 1, &R);
+    tensor_set_shape(&shape[PREDICTIONS], INDEX_TENSOR, 1, &R);
+}
+
+static double head_loss_flops(const node *n) { return 2.0 * (double)tensor_size(n->in[H]) * (double)tensor_rows(n->in[WEIGHT]); }
+
+static int64_t supervised(const node *n)
+{
+    int64_t count = 0;
+    for (int64_t r = 0; r < tensor_size(n->in[TARGETS]); r++)
+        count += tensor_ints(n->in[TARGETS])[r] != IGNORE;
+    return count;
+}
+
+// The logits of row r, their log-sum-exp and the first largest.
+static double logits_of(const node *n, int64_t r, double *logits, int *prediction)
+{
+    const int64_t D = tensor_columns(n->in[H]), V = tensor_rows(n->in[WEIGHT]);
+    const real *h = tensor_data(n->in[H]) + r * D, *W = n->in[WEIGHT]->data;
+    *prediction = 0;
+    for (int64_t v = 0; v < V; v++) {
+        logits[v] = n->in[BIAS] ? (double)tensor_data(n->in[BIAS])[v] : 0;
+        for (int64_t d = 0; d < D; d++)
+            logits[v] += (double)h[d] * (double)W[v * D + d];
+        if (logits[v] > logits[*prediction])
+            *prediction = (int)v;
+    }
+    double sum = 0;
+    for (int64_t v = 0; v < V; v++)
+        sum += exp(logits[v] - logits[*prediction]);
+    return logits[*prediction] + log(sum);
+}
+
+static void head_loss_forward(const node *n, const team *t)
+{
+    double *logits = team_shared(t), total = 0;
+    const int64_t V = tensor_rows(n->in[WEIGHT]);
+    CHECK(V <= TEAM_SCRATCH / (int64_t)sizeof *logits, "head: a vocabulary of %lld", (long long)V);
+    for (int64_t r = 0; r < tensor_rows(n->in[H]); r++) {
+        const int target = tensor_ints(n->in[TARGETS])[r];
+        CHECK(target == IGNORE || (target >= 0 && target < V), "head: target %d of %lld", target, (long long)V);
+        const double log_sum = logits_of(n, r, logits, &tensor_ints(n->out[PREDICTIONS])[r]);
+        const double loss = target == IGNORE ? 0 : log_sum - logits[target];
+        tensor_data(n->out[ROW_LOSS])[r] = (real)loss;
+        total += loss;
+    }
+    const int64_t count = supervised(n);
+    tensor_data(n->out[LOSS])[0] = (real)(count ? total / (double)count : 0);
+}
+
+static void head_loss_backward(const node *n, const team *t)
+{
+    double *logits = team_shared(t);
+    const int64_t D = tensor_columns(n->in[H]), V = tensor_rows(n->in[WEIGHT]), count = supervised(n);
+    const real *W = n->in[WEIGHT]->data;
+    real *dh = n->in[H]->grad, *dW = n->in[WEIGHT]->grad, *dbias = n->in[BIAS] ? n->in[BIAS]->grad : NULL;
+    for (int64_t r = 0; r < tensor_rows(n->in[H]); r++) {
+        const real *h = tensor_data(n->in[H]) + r * D;
+        const int target = tensor_ints(n->in[TARGETS])[r];
+        if (target == IGNORE)
+            continue;
+        int prediction;
+        const double log_sum = logits_of(n, r, logits, &prediction);
+        const double scale = (double)n->out[LOSS]->grad[0] / (double)count + (double)n->out[ROW_LOSS]->grad[r];
+        for (int64_t v = 0; v < V; v++) {
+            const double d = scale * (exp(logits[v] - log_sum) - (v == target));
+            if (dbias)
+                dbias[v] += (real)d;
+            for (int64_t i = 0; dh && i < D; i++)
+                dh[r * D + i] += (real)(d * (double)W[v * D + i]);
+            for (int64_t i = 0; dW && i < D; i++)
+                dW[v * D + i] += (real)(d * (double)h[i]);
+        }
+    }
+}
+
+static const op_case head_loss_cases[] = {
+    { .in = {{3, 4}, {5, 4}, {5}, {3}}, .below = {0, 0, 0, 5} },           { .in = {{2, 4, 3}, {7, 3}, {0}, {2, 4}}, .below = {0, 0, 0, -7} },
+    { .in = {{1, 1}, {1, 1}, {1}, {1}}, .below = {0, 0, 0, 1} },           { .in = {{33, 17}, {13, 17}, {0}, {33}}, .below = {0, 0, 0, -13} },
+    { .in = {{40, 20}, {128, 20}, {128}, {40}}, .below = {0, 0, 0, -128} }, { .in = {{2, 3}, {70, 3}, {0}, {2}}, .below = {0, 0, 0, 70} },
+    { .in = {{300, 9}, {33, 9}, {33}, {300}}, .below = {0, 0, 0, 33} },
+};
+
+const op op_head_loss = {
+    .name = "head_loss", .inputs = 4, .outputs = 3, .shapes = head_loss_shapes, .flops = head_loss_flops,
+    .cases = head_loss_cases, .n_cases = LEN(head_loss_cases),
+    .forward = { [REFERENCE] = head_loss_forward }, .backward = { [REFERENCE] = head_loss_backward },
+};
+
+head_loss nn_head_loss(graph *g, tensor *h, tensor *W, tensor *bias, tensor *targets)
+{
+    const node *n = graph_apply(g, &op_head_loss, NULL, (tensor *[]){h, W, bias, targets}, 4);
+    return (head_loss){ n->out[LOSS], n->out[ROW_LOSS], n->out[PREDICTIONS] };
+}

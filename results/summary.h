@@ -1,0 +1,114 @@
+// One sweep's cells, read from the store into numbers that tables and plots share. The harness says which cells belong to
+// the sweep and what each was meant to do; every measured value comes from result and evaluation JSON (results/README.md).
+//
+//   summary *s = summary_new(&(summary_head){ .sweep = "s5", .task = "word-problem (S5)" }, arena);
+//   for each cell, inside store_read's see():  summary_add(s, &(summary_cell){ … , .row = row });
+//   summary_finish(s);
+//   table_print(…, s, …);  plot_write(s, …);
+#pragma once
+#include "results/statistics.h"
+#include "results/store.h"
+
+// What can be read off an evaluation at one length.
+typedef enum { TOKEN_ERROR, LAST_ERROR, SEQUENCE_ERROR, LOSS, METRICS } metric;
+extern const char *const metric_names[METRICS + 1];     // "token_error", "last_error", "sequence_error", "loss", NULL
+int metric_find(const char *name);                      // −1: none of them
+
+// DONE: evaluated. UNEVALUATED: trained, but without this evaluation. STARTED: a log, but nobody is at work on it.
+typedef enum { CELL_DONE, CELL_DIVERGED, CELL_FAILED, CELL_UNEVALUATED, CELL_RUNNING, CELL_STARTED, CELL_MISSING, CELL_STATES } cell_state;
+extern const char *const cell_state_names[CELL_STATES]; // "done", "diverged", "failed", "not evaluated", "running", "interrupted", "missing"
+
+typedef struct solved_rule { int length; metric metric; double below; } solved_rule;    // length 0: no rule, nothing is called solved
+
+// One cell as the harness knows it. Everything is copied; `row` is needed during summary_add only.
+typedef struct summary_cell {
+    const char *label;                  // the model's name in the sweep
+    const char *group;                  // the grid point for people, "lr 0.003"; "" where there is no grid
+    int64_t     seed;
+    int         trained_length;         // the longest length of training
+    solved_rule solved;
+    const row  *row;                    // NULL: missing
+} summary_cell;
+
+typedef struct length_counts {
+    int          length;
+    error_counts counts;
+    double       last_errors, loss;     // loss: mean per supervised position, nats
+    double       overlap;               // expected share of these test examples seen in training; NaN: unknown
+} length_counts;
+
+typedef struct run_summary {
+    const char *id, *label, *group, *reason;            // reason: of a failed or diverged run, else ""
+    int64_t     seed;
+    cell_state  state;
+    int         solved;                                 // 1 yes, 0 no (every diverged run), −1 not known
+    int         trained_length;
+    solved_rule rule;
+    int            n_lengths;
+    length_counts *lengths;                             // [n_lengths], ascending
+    int     n_positions, first_position;                // 0: errors by position were not kept
+    double *position_errors, *first_errors;             // [n_positions] sequences wrong at this position; wrong here first (may be NULL)
+    double  sequences, chance;
+    int     n_floors;
+    struct floor_counts { const char *name; double *errors; } *floors;       // errors [n_lengths], NaN where not measured
+    horizon horizon;                                    // t = −1: not known; 0 for a diverged run
+    int64_t steps, steps_to_solve;                      // optimizer steps; −1: not known, never. Solved on validation: the rule met at its length
+    int     stage_reached, novel_from;                  // −1: not known
+    double  train_seconds, tokens_per_second, parameters, state_bytes, peak_bytes, flops;   // NaN: not known
+} run_summary;
+
+typedef struct spread { int n; double median, low, high; } spread;      // over seeds; n = 0: nothing known, all NaN; ∞: diverged
+
+typedef struct floor_summary { const char *name; double *error; } floor_summary;    // [n_lengths], pooled over seeds
+
+enum { REACHES = 4 };
+extern const int summary_reach[REACHES];                // 1, 2, 4, 10 times the trained length
+
+// A model at one grid point, over its seeds.
+typedef struct model_summary {
+    const char   *label, *group;
+    int           trained_length;
+    solved_rule   rule;
+    int           n_runs, count[CELL_STATES];
+    run_summary **runs;                                 // [n_runs], by seed
+    int           seeds;                                // results: done and diverged; what every rate below is out of
+    int           solved, solved_of;                    // seeds that meet the rule, among those where it is known
+    interval      success;                              // Wilson, 95 %
+    int           n_lengths, *lengths;                  // every length that a run was evaluated at
+    spread        horizon;                              // symbols
+    bool          horizon_open;                         // the median lies where an evaluation ends: at least that
+    double        reach[REACHES];                       // share of seeds whose horizon reaches it; NaN: the evaluation ends before
+    spread        steps, steps_to_solve, train_seconds;
+    double        parameters, state_bytes, tokens_per_second;
+    double        chance;                               // error of a uniform guess; NaN: not known
+    int           n_floors;
+    floor_summary *floors;                              // shallow strategies of the task on the same test data
+    double        sequences;                            // test sequences of one evaluation
+    int           novel_from;                           // shortest length of which under 1 % was seen in training; −1
+} model_summary;
+
+typedef struct summary_head {
+    const char *sweep, *task;           // names, for titles
+    const char *selection;              // how a grid point was chosen, a sentence; NULL: nothing was chosen
+} summary_head;
+
+typedef struct summary {
+    summary_head   head;
+    int            n_runs, n_models;
+    run_summary  **runs;                                // in the order added
+    model_summary *models;                              // in the order first seen
+    arena         *arena;
+    int            room;
+} summary;
+
+summary *summary_new(const summary_head *, arena *);    // lives in the arena
+void     summary_add(summary *, const summary_cell *);
+void     summary_finish(summary *);                     // fills `models`
+
+const length_counts *run_at(const run_summary *, int length);                    // NULL: not evaluated there
+double   run_error(const run_summary *, metric, int length);                     // ∞ for a diverged run, NaN where not evaluated
+interval run_interval(const run_summary *, metric, int length);                  // 95 %; NaN, NaN where there is none (loss)
+spread   model_error(const model_summary *, metric, int length, arena *);
+int      model_nearest(const model_summary *, int length);                       // the evaluated length nearest to one; 0: none
+double   model_overlap(const model_summary *, int length);                       // NaN: not known
+bool     model_learned(const model_summary *);          // at least half of its seeds meet the rule; true where there is none

@@ -1,0 +1,81 @@
+#include "tasks/task.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include "base/check.h"
+
+const char *const data_split_names[] = { "train", "validation", "test" };
+
+const object_family *task_family(void)
+{
+    static const object *entries[64];
+    static object_family family = { .what = "task", .entries = entries };
+    CHECK(task_list_length <= (int)LEN(entries), "%d tasks", task_list_length);
+    for (int i = 0; i < task_list_length; i++)          // always the same values: it doesn't matter who writes them
+        entries[i] = &task_list[i]->object;
+    family.n = task_list_length;
+    return &family;
+}
+
+bool dataset_open(dataset *data, const param_object *description, uint64_t seed, arena *a, diag *d)
+{
+    const task *t = (const task *)description->type;    // its first member is the object
+    *data = (dataset){ .task = t, .options = description->options, .seed = seed };
+    data->self = t->open(description->options, a, description->at, d);
+    return data->self;
+}
+
+int dataset_tokens(const dataset *data, int length) { return data->task->tokens(data->self, length); }
+
+void dataset_example(const dataset *data, data_split split, int length, int64_t index, int *input, int *target)
+{
+    const uint64_t address[] = { data->seed, RNG_TRAIN + split, length, index };
+    rng r = rng_start(address, LEN(address));
+    data->task->example(data->self, length, &r, input, target);
+}
+
+double dataset_chance(const dataset *data) { return 1 - 1.0 / data->task->size(data->self).output; }
+
+double dataset_overlap(const dataset *data, int length, double draws)
+{
+    return -expm1(-draws * exp2(-data->task->space(data->self, length)));
+}
+
+int dataset_novel_from(const dataset *data, double draws, int longest)
+{
+    char why[256];
+    for (int length = 1; length <= longest; length++)
+        if (data->task->fits(data->self, length, why, sizeof why) && dataset_overlap(data, length, draws) < 0.01)
+            return length;
+    return longest + 1;
+}
+
+const char *dataset_text(const dataset *data, const int *input, const int *target, int tokens, arena *a)
+{
+    enum { INPUT, SYMBOL, TARGET, ROWS };
+    static const char *const names[] = { "input", "symbol", "target" };
+    const task *of = data->task;
+    const char **cell[ROWS];
+    int width = 0;
+    for (int row = 0; row < ROWS; row++)
+        cell[row] = arena_take(a, tokens * sizeof *cell[row]);
+    for (int t = 0; t < tokens; t++) {
+        cell[INPUT][t]  = arena_text(a, "%d", input[t]);
+        cell[SYMBOL][t] = of->symbol ? of->symbol(data->self, input[t], a) : "";
+        cell[TARGET][t] = target[t] == TASK_IGNORE ? "." : arena_text(a, "%d", target[t]);
+        for (int row = 0; row < ROWS; row++)
+            width = (int)strlen(cell[row][t]) > width ? (int)strlen(cell[row][t]) : width;
+    }
+    const size_t line = 6 + (size_t)tokens * (width + 1) + 1;        // bytes, with the line's end
+    char *text = arena_take(a, ROWS * line + 1), *end = text;
+    for (int row = 0; row < ROWS; row++) {
+        if (row == SYMBOL && !of->symbol)
+            continue;
+        end += sprintf(end, "%-6s", names[row]);
+        for (int t = 0; t < tokens; t++)
+            end += sprintf(end, " %*s", width, cell[row][t]);
+        end += sprintf(end, "\n");
+    }
+    return text;
+}

@@ -1,0 +1,57 @@
+// A task: a pure function from (options, length, random numbers) to an example. It sees no tensor and no model. The harness
+// starts the random numbers of example i from (seed, split, length, i), so that nothing is stored, any order and any
+// number of threads give the same data, and training, validation and test never share a draw.
+//
+// Length counts symbols; tokens(length) says how many tokens that makes (start mark, answer slots). A start mark is the id
+// after the last symbol, unsupervised, and counts in no length, error or position.
+#pragma once
+#include "base/param.h"
+#include "base/rng.h"
+
+enum { TASK_IGNORE = -1 };                              // a position without a target
+
+typedef struct task_size { int input, output; } task_size;      // vocabularies
+
+// A shallow strategy, run on the generated data; its error is stored with each evaluation. predict() writes one output id a token.
+typedef struct task_floor {
+    const char *name, *summary;
+    void (*predict)(const void *self, const int *input, int tokens, int *output);
+} task_floor;
+
+typedef struct task {
+    OBJECT;                                                             // version: raised whenever the generator changes
+    const char *convention;                                             // what is asked where, in words
+    const char *example_options;                                        // of the worked example: "{ group: S3, start: bos }"
+    int         example_length;
+    const char *example_text;                                           // and its text, which the tests verify
+    void     *(*open)   (const void *options, arena *, mark at, diag *);    // tables; NULL after a report
+    task_size (*size)   (const void *self);
+    bool      (*fits)   (const void *self, int length, char *why, size_t room);    // is there an example of this length?
+    int       (*tokens) (const void *self, int length);
+    double    (*space)  (const void *self, int length);                 // log2 of the number of distinct examples
+    void      (*example)(const void *self, int length, rng *, int *input, int *target);    // [tokens(length)] each
+    bool      (*prefixes)(const void *self);                            // true: an example cut to a shorter length is an example of that length
+    const char *(*symbol)(const void *self, int id, arena *);           // an input id for people; NULL: its number
+    const task_floor *floors;                                           // ends with {0}
+} task;
+
+extern const task *const task_list[];                   // made by the build
+extern const int         task_list_length;
+const object_family *task_family(void);
+
+// A task with its options, opened.
+typedef struct dataset { const task *task; const void *self; const void *options; uint64_t seed; } dataset;
+typedef enum { SPLIT_TRAIN, SPLIT_VALIDATION, SPLIT_TEST } data_split;
+extern const char *const data_split_names[];
+
+bool   dataset_open(dataset *, const param_object *description, uint64_t seed, arena *, diag *);
+int    dataset_tokens(const dataset *, int length);
+void   dataset_example(const dataset *, data_split, int length, int64_t index, int *input, int *target);
+// An example for people, a column a token: the lines "input", "symbol" (where the task names its inputs) and "target" ('.': not asked).
+const char *dataset_text(const dataset *, const int *input, const int *target, int tokens, arena *);
+double dataset_chance(const dataset *);                 // error of a uniform guess: 1 − 1/outputs
+
+// Share of test examples of this length that `draws` training examples are expected to have shown: 1 − exp(−draws/|space|).
+double dataset_overlap(const dataset *, int length, double draws);
+// Shortest length (at most `longest`) at which under 1 % has been seen; longest + 1 where there is none.
+int    dataset_novel_from(const dataset *, double draws, int longest);

@@ -1,0 +1,153 @@
+// Every op with a fast kernel, every case, at every instruction level that this processor has, against REFERENCE: forward and
+// backward, as the first contribution to a gradient and as a later one, at ordinary and at extreme inputs; and the same
+// bits for any number of threads.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+#include <cmocka.h>
+#include "nn/cpu.h"
+#include "nn/gemm.h"
+#include "tests/op_cases.h"
+
+static const double scales[] = { 1, 0, 80, 1e-10 };             // of the inputs
+
+typedef struct outcome { int n, outputs; tensor *out[MAX_OUTPUTS]; tensor **in; } outcome;
+
+// Runs a case; `later`: the gradients of the inputs hold 0.25 already, else they are undefined (NaN) and must be set.
+static outcome run(const op *o, int which, double scale, backend b, const team *t, bool later, arena *a)
+{
+    graph g = { .step = a, .team = t, .backend = b, .record = true };
+    outcome r = { case_inputs(o, &o->cases[which]), o->outputs, {0}, case_tensors(a, o, &o->cases[which], scale, (uint64_t)which) };
+    for (int i = 0; i < r.n; i++)
+        for (int64_t k = 0; r.in[i] && r.in[i]->grad && k < tensor_size(r.in[i]); k++)
+            r.in[i]->grad[k] = later ? 0.25f : o->first[b] ? NAN : 0;
+    for (int i = 0; i < r.n; i++)
+        if (r.in[i])
+            r.in[i]->reached = later || !o->first[b];
+    node *n = graph_apply(&g, o, o->cases[which].options, r.in, r.n);
+    const uint64_t address[] = { 11, RNG_TESTS };
+    rng random = rng_start(address, LEN(address));
+    for (int k = 0; k < o->outputs; k++) {
+        r.out[k] = n->out[k];
+        if (n->out[k] && n->out[k]->grad) {
+            fill_random(n->out[k]->grad, tensor_size(n->out[k]), 1, &random);
+            n->out[k]->reached = true;
+        }
+    }
+    (o->backward[b] ? o->backward[b] : o->backward[REFERENCE])(n, t);
+    return r;
+}
+
+static const real *values_of(const tensor *x, bool gradient) { return gradient ? x->grad : x->data; }
+
+// Relative to the tensor's largest entry, or to 1 where all are smaller (sums of numbers of size 1 cancel).
+static void compare(const tensor *fast, const tensor *slow, bool gradient, double tolerance, const char *what)
+{
+    const real *a = values_of(fast, gradient), *b = values_of(slow, gradient);
+    double most = 1;
+    for (int64_t i = 0; i < tensor_size(slow); i++)
+        most = fmax(most, fabs((double)b[i]));
+    for (int64_t i = 0; i < tensor_size(slow); i++)
+        if (!(fabs((double)a[i] - (double)b[i]) <= tolerance * most) && !(isinf(b[i]) && a[i] == b[i]))
+            fail_msg("%s, entry %lld: %.9g, reference %.9g", what, (long long)i, (double)a[i], (double)b[i]);
+}
+
+static void compare_outcomes(const outcome *fast, const outcome *slow, const op *o, const char *where)
+{
+    const double tolerance = o->tolerance > 0 ? o->tolerance : 1e-5;
+    char what[160];
+    for (int k = 0; k < fast->outputs; k++) {
+        snprintf(what, sizeof what, "%s, output %d", where, k);
+        if (slow->out[k] && slow->out[k]->type == REAL_TENSOR)
+            compare(fast->out[k], slow->out[k], false, tolerance, what);
+        else if (slow->out[k] && memcmp(fast->out[k]->data, slow->out[k]->data, sizeof(int) * (size_t)tensor_size(slow->out[k])) != 0)
+            fail_msg("%s differs", what);
+    }
+    for (int i = 0; i < fast->n; i++) {
+        snprintf(what, sizeof what, "%s, gradient of input %d", where, i);
+        if (slow->in[i] && slow->in[i]->grad)
+            compare(fast->in[i], slow->in[i], true, tolerance, what);
+    }
+}
+
+static void check_case(const op *o, int which, arena *a, const team *t)
+{
+    for (size_t s = 0; s < LEN(scales); s++)
+        for (int later = 0; later < 2; later++) {
+            const arena_mark start = arena_save(a);
+            char where[128];
+            snprintf(where, sizeof where, "%s at %s, case %d, scale %g, %s", o->name, cpu_level_names[cpu_current()], which, scales[s],
+                     later ? "added" : "first");
+            const outcome slow = run(o, which, scales[s], REFERENCE, t, later, a), fast = run(o, which, scales[s], CPU, t, later, a);
+            compare_outcomes(&fast, &slow, o, where);
+            arena_restore(a, start);
+        }
+}
+
+static bool is_fast(const op *o) { return o->forward[CPU] || o->backward[CPU]; }
+
+static void test_against_reference(void **state)
+{
+    arena *a = arena_new();
+    team *t = team_new(2);
+    for (cpu_level level = 0; level < LEVELS; level++) {
+        if (!cpu_supports(level))
+            continue;
+        cpu_use(level);
+        for (int i = 0; i < op_list_length; i++)
+            for (int c = 0; is_fast(op_list[i]) && c < op_list[i]->n_cases; c++)
+                check_case(op_list[i], c, a, t);
+    }
+    team_free(t);
+    arena_free(a);
+}
+
+static bool same_bits(const tensor *x, const tensor *y)
+{
+    if (!x)
+        return true;
+    const size_t bytes = sizeof(float) * (size_t)tensor_size(x);         // int is as large
+    return memcmp(x->data, y->data, bytes) == 0 && (!x->grad || memcmp(x->grad, y->grad, bytes) == 0);
+}
+
+static void check_threads(const op *o, int which, arena *a, team *const *teams, int n)
+{
+    const arena_mark start = arena_save(a);
+    const outcome one = run(o, which, 1, CPU, teams[0], true, a);
+    for (int k = 1; k < n; k++) {
+        const outcome many = run(o, which, 1, CPU, teams[k], true, a);
+        bool same = true;
+        for (int i = 0; i < one.outputs; i++)
+            same &= same_bits(one.out[i], many.out[i]);
+        for (int i = 0; i < one.n; i++)
+            same &= same_bits(one.in[i], many.in[i]);
+        if (!same)
+            fail_msg("%s at %s, case %d: other bits with %d threads", o->name, cpu_level_names[cpu_current()], which, team_threads(teams[k]));
+    }
+    arena_restore(a, start);
+}
+
+static void test_threads(void **state)
+{
+    arena *a = arena_new();
+    team *teams[] = { team_new(1), team_new(2), team_new(3), team_new(7) };
+    for (cpu_level level = 0; level < LEVELS; level++) {
+        if (!cpu_supports(level))
+            continue;
+        cpu_use(level);
+        for (int i = 0; i < op_list_length; i++)
+            for (int c = 0; c < op_list[i]->n_cases; c++)
+                check_threads(op_list[i], c, a, teams, LEN(teams));
+    }
+    for (size_t i = 0; i < LEN(teams); i++)
+        team_free(teams[i]);
+    arena_free(a);
+}
+
+int main(void)
+{
+    gemm_start();
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_against_reference), cmocka_unit_test(test_threads) };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

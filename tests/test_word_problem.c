@@ -1,0 +1,250 @@
+// The word problem: products on both sides, which positions are asked, uniform and independent data, floors by formula.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <math.h>
+#include <cmocka.h>
+#include "base/check.h"
+#include "tests/solvers/open.h"
+
+enum { LONGEST = 64 };
+
+static dataset open_word_problem(const char *options, arena *a)
+{
+    dataset data;
+    diag *d = diag_new();
+    if (!open_dataset(&data, "word-problem", options, 1, a, d)) {
+        diag_print(d, stderr);
+        fail_msg("%s can't be opened", options);
+    }
+    diag_free(d);
+    return data;
+}
+
+static const task_floor *find_floor(const dataset *data, const char *name)
+{
+    const task_floor *f = data->task->floors;
+    while (f->name && strcmp(f->name, name))
+        f++;
+    assert_non_null(f->name);
+    return f;
+}
+
+// A window of eight symbols over eight symbols is the whole answer: the task's own product against published vectors.
+static void golden_vectors(void **state)
+{
+    static const struct { const char *options; int n, input[8], target[8]; } golden[] = {
+        { "{ group: S3 }",                    5, { 1, 2, 3, 4, 5 },                 { 1, 4, 0, 4, 2 } },
+        { "{ group: S3, composition: left }", 5, { 1, 2, 3, 4, 5 },                 { 1, 3, 4, 3, 2 } },
+        { "{ group: S5 }",                    8, { 1, 24, 6, 119, 33, 1, 1, 57 },   { 1, 25, 31, 91, 98, 99, 98, 48 } },
+        { "{ group: S5, composition: left }", 8, { 1, 24, 6, 119, 33, 1, 1, 57 },   { 1, 25, 49, 70, 76, 100, 76, 108 } },
+        { "{ group: A5 }",                    8, { 1, 2, 3, 59, 30, 17, 17, 17 },   { 1, 0, 3, 46, 16, 30, 38, 9 } },
+        { "{ group: A5, composition: left }", 8, { 1, 2, 3, 59, 30, 17, 17, 17 },   { 1, 0, 3, 56, 48, 40, 5, 23 } } };
+    arena *a = arena_new();
+    for (size_t i = 0; i < LEN(golden); i++) {
+        const dataset data = open_word_problem(golden[i].options, a);
+        int output[8];
+        find_floor(&data, "last-8-symbols")->predict(data.self, golden[i].input, golden[i].n, output);
+        assert_memory_equal(output, golden[i].target, golden[i].n * sizeof *output);
+    }
+    arena_free(a);
+}
+
+static void asked_positions(void **state)
+{
+    static const struct { const char *options, *asked; bool prefixes; } cases[] = {     // of length 4
+        { "{ group: S5 }",                                     "xxxx",  true },
+        { "{ group: S5, start: bos }",                         ".xxxx", true },
+        { "{ group: S5, scored: all-but-last }",               "xxx.",  false },
+        { "{ group: S5, scored: all-but-first }",              ".xxx",  false },
+        { "{ group: S5, scored: last }",                       "...x",  false },
+        { "{ group: S5, scored: all-but-last, start: bos }",   ".xxx.", false },
+        { "{ group: S5, scored: all-but-first, start: bos }",  "..xxx", false },
+        { "{ group: S5, scored: last, start: bos }",           "....x", false } };
+    arena *a = arena_new();
+    const dataset plain = open_word_problem("{ group: S5 }", a);
+    int symbols[4], states[4];
+    dataset_example(&plain, SPLIT_TRAIN, 4, 7, symbols, states);
+    for (size_t i = 0; i < LEN(cases); i++) {
+        const dataset data = open_word_problem(cases[i].options, a);
+        const int bos = strstr(cases[i].options, "bos") != NULL;
+        int input[5], target[5];
+        assert_int_equal(dataset_tokens(&data, 4), 4 + bos);
+        assert_int_equal(data.task->size(data.self).input, 120 + bos);
+        assert_int_equal(data.task->size(data.self).output, 120);
+        assert_int_equal(data.task->prefixes(data.self), cases[i].prefixes);
+        dataset_example(&data, SPLIT_TRAIN, 4, 7, input, target);
+        assert_memory_equal(input + bos, symbols, sizeof symbols);              // the options change no symbol
+        assert_true(!bos || input[0] == 120);
+        for (int t = 0; t < 4 + bos; t++)
+            assert_int_equal(target[t], cases[i].asked[t] == 'x' ? states[t - bos] : TASK_IGNORE);
+    }
+    assert_string_equal(plain.task->symbol(plain.self, 1, a), "01243");
+    arena_free(a);
+}
+
+static void lengths(void **state)
+{
+    arena *a = arena_new();
+    char why[128] = "";
+    const dataset all = open_word_problem("{ group: S5 }", a), part = open_word_problem("{ group: S5, scored: all-but-last }", a);
+    assert_true(all.task->fits(all.self, 1, why, sizeof why) && !*why);
+    assert_false(all.task->fits(all.self, 0, why, sizeof why));
+    assert_string_equal(why, "scored: all needs at least 1 symbol");
+    assert_false(part.task->fits(part.self, 1, why, sizeof why));
+    assert_string_equal(why, "scored: all-but-last needs at least 2 symbols");
+    assert_true(part.task->fits(part.self, 2, why, sizeof why));
+    assert_true(fabs(all.task->space(all.self, 4) - 4 * log2(120)) < 1e-12);
+    arena_free(a);
+}
+
+static void wrong_options(void **state)
+{
+    static const struct { const char *options, *message; } wrong[] = {
+        { "{ group: Q8 }",  "group 'Q8' is not known; write Sn, An, Zn or a product such as A4xZ5" },
+        { "{ group: S12 }", "group 'S12': n of Sn is outside [2, 10]" },
+        { "{ start: bos }", "group" },
+        { "{ group: S5, scored: none }", "scored" },
+        { "{ group: S5, symbols: all }", "symbols" } };
+    arena *a = arena_new();
+    for (size_t i = 0; i < LEN(wrong); i++) {
+        diag *d = diag_new();
+        dataset data;
+        assert_false(open_dataset(&data, "word-problem", wrong[i].options, 1, a, d));
+        char *text;
+        size_t bytes;
+        FILE *out = open_memstream(&text, &bytes);
+        diag_print(d, out);
+        fclose(out);
+        if (diag_errors(d) != 1 || !strstr(text, wrong[i].message) || !strstr(text, "test:1:"))
+            fail_msg("%s is answered with: %s", wrong[i].options, text);
+        free(text);
+        diag_free(d);
+    }
+    arena_free(a);
+}
+
+// Standard deviations between Σ (count − expected)²/expected and its mean over equally likely cells.
+static double chi_square_z(const int *count, int cells)
+{
+    double total = 0, sum = 0;
+    for (int i = 0; i < cells; i++)
+        total += count[i];
+    const double expected = total / cells;
+    for (int i = 0; i < cells; i++)
+        sum += (count[i] - expected) * (count[i] - expected) / expected;
+    return (sum - (cells - 1)) / sqrt(2.0 * (cells - 1));
+}
+
+static void expect_uniform(const int *count, int cells, const char *what, int t)
+{
+    const double z = chi_square_z(count, cells);
+    if (!(fabs(z) < 4.5))                               // fixed seeds: passes or fails for good; 4.5 is far outside chance
+        fail_msg("%s at %d: χ² is %.1f standard deviations away", what, t, z);
+}
+
+// Symbols and states at every position; pairs (symbol, next symbol), (symbol, state before), and first symbols of neighbours.
+static void distribution(void **state)
+{
+    enum { L = 8, N = 60000, G = 60 };
+    static int symbol[L][G], product[L][G], next[L][G * G], before[L][G * G], neighbour[G * G], split[G * G], lengths_pair[G * G];
+    arena *a = arena_new();
+    const dataset data = open_word_problem("{ group: A5 }", a);
+    int first = -1;
+    for (int i = 0; i < N; i++) {
+        int input[L], target[L], other[L + 1], unused[L + 1];
+        dataset_example(&data, SPLIT_TRAIN, L, i, input, target);
+        for (int t = 0; t < L; t++) {
+            symbol[t][input[t]]++;
+            product[t][target[t]]++;
+            if (t > 0) {
+                next[t][input[t - 1] * G + input[t]]++;
+                before[t][target[t - 1] * G + input[t]]++;
+            }
+        }
+        if (i > 0)
+            neighbour[first * G + input[0]]++;
+        first = input[0];
+        dataset_example(&data, SPLIT_TEST, L, i, other, unused);
+        split[first * G + other[0]]++;
+        dataset_example(&data, SPLIT_TRAIN, L + 1, i, other, unused);
+        lengths_pair[first * G + other[0]]++;
+    }
+    for (int t = 0; t < L; t++) {
+        expect_uniform(symbol[t], G, "symbols", t);
+        expect_uniform(product[t], G, "states", t);
+        if (t > 0) {
+            expect_uniform(next[t], G * G, "pairs of symbols", t);
+            expect_uniform(before[t], G * G, "pairs of state and symbol", t);
+        }
+    }
+    expect_uniform(neighbour, G * G, "first symbols of examples i and i + 1", 0);
+    expect_uniform(split, G * G, "first symbols of training and test", 0);
+    expect_uniform(lengths_pair, G * G, "first symbols of two lengths", 0);
+    arena_free(a);
+}
+
+// A window of w symbols errs at (L − w)/L · (1 − 1/|G|) of the positions: 1 − (w + (L − w)/120)/L on S5.
+static void floors(void **state)
+{
+    enum { N = 4000 };
+    static const struct { const char *name; int window; } known[] = {
+        { "most-frequent", 0 }, { "last-symbol", 1 }, { "last-2-symbols", 2 }, { "last-4-symbols", 4 }, { "last-8-symbols", 8 } };
+    static const struct { const char *options; int size, length, bos; } sets[] = {
+        { "{ group: S5 }", 120, 18, 0 }, { "{ group: S5, composition: left, start: bos }", 120, 18, 1 }, { "{ group: A5 }", 60, 12, 0 },
+        { "{ group: S3, start: bos }", 6, 9, 1 }, { "{ group: S5 }", 120, 6, 0 } };
+    arena *a = arena_new();
+    for (size_t s = 0; s < LEN(sets); s++) {
+        const dataset data = open_word_problem(sets[s].options, a);
+        const int L = sets[s].length, tokens = dataset_tokens(&data, L);
+        for (size_t f = 0; f < LEN(known); f++) {
+            const task_floor *floor = find_floor(&data, known[f].name);
+            int64_t wrong = 0, asked = 0;
+            for (int i = 0; i < N; i++) {
+                int input[LONGEST], target[LONGEST], output[LONGEST];
+                dataset_example(&data, SPLIT_TEST, L, i, input, target);
+                floor->predict(data.self, input, tokens, output);
+                for (int t = 0; t < tokens; t++) {
+                    asked += target[t] != TASK_IGNORE;
+                    wrong += target[t] != TASK_IGNORE && output[t] != target[t];
+                }
+            }
+            const int w = known[f].window < L ? known[f].window : L;
+            const double chance = 1.0 / sets[s].size, expected = 1 - (w + (L - w) * chance) / L;
+            const double share = (double)wrong / asked, sd = sqrt(chance * (1 - chance) / asked);
+            assert_int_equal(asked, (int64_t)N * L);
+            if (!(fabs(share - expected) <= 4.5 * sd))
+                fail_msg("%s of %s: error %.5f, expected %.5f", known[f].name, sets[s].options, share, expected);
+        }
+        assert_true(fabs(dataset_chance(&data) - (1 - 1.0 / sets[s].size)) < 1e-15);
+    }
+    arena_free(a);
+}
+
+// 6000 steps of 128 show all of S5², 36 % of S5³, 0.4 % of S5⁴.
+static void overlap(void **state)
+{
+    const double draws = 6000 * 128;
+    arena *a = arena_new();
+    const dataset data = open_word_problem("{ group: S5 }", a), few = open_word_problem("{ group: S3, scored: all-but-last }", a);
+    assert_true(dataset_overlap(&data, 2, draws) > 0.9999999);
+    assert_true(fabs(dataset_overlap(&data, 3, draws) - 0.3588) < 1e-4);
+    assert_true(fabs(dataset_overlap(&data, 4, draws) - 0.003697) < 1e-6);
+    assert_true(fabs(dataset_overlap(&data, 100, draws) / (draws * pow(120, -100)) - 1) < 1e-9);       // small, not lost
+    assert_true(dataset_overlap(&data, 178, draws) == 0);                      // 1e-365
+    assert_int_equal(dataset_novel_from(&data, draws, 18), 4);
+    assert_int_equal(dataset_novel_from(&data, draws, 3), 4);                  // none up to 3
+    assert_int_equal(dataset_novel_from(&few, 0, 18), 2);                      // 1 doesn't fit
+    assert_int_equal(dataset_novel_from(&few, draws, 18), 11);                 // 6^10 = 6.0e7, 6^11 = 3.6e8
+    arena_free(a);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(golden_vectors), cmocka_unit_test(asked_positions), cmocka_unit_test(lengths), cmocka_unit_test(wrong_options),
+        cmocka_unit_test(distribution), cmocka_unit_test(floors), cmocka_unit_test(overlap) };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
