@@ -38,13 +38,29 @@ bool network_fits(const param_object *description, int inputs, int outputs, int6
     return (!a->fits || a->fits(description->options, tokens, description->at, d)) && fits;
 }
 
-static init_options read_init(const common_options *common, arena *life)
+// The preset that an architecture's option table names: what `preset: auto` stands for.
+static int own_preset(const architecture *a)
+{
+    const param *p = a->options;
+    while (strcmp(p->name, "init") != 0)
+        p++;
+    int preset = 0;
+    while (strcmp(preset_words[preset], p->initial) != 0)
+        preset++;
+    return preset;
+}
+
+static init_options read_init(const architecture *a, const common_options *common, arena *life)
 {
     init_options init = {0};
     if (common->init.which == INIT_STDS)
-        return *(const init_options *)common->init.value;
-    param_defaults(init_params, &init, life);                           // every std as the preset has it
-    init.preset = *(const int *)common->init.value;
+        init = *(const init_options *)common->init.value;
+    else {
+        param_defaults(init_params, &init, life);                       // every std as the preset has it
+        init.preset = *(const int *)common->init.value;
+    }
+    if (init.preset == AUTO_INT)
+        init.preset = own_preset(a);
     return init;
 }
 
@@ -57,7 +73,7 @@ network *network_open(const param_object *description, int inputs, int outputs, 
     n->architecture = (const architecture *)description->type;
     n->options = description->options;
     n->inputs = inputs, n->outputs = outputs;
-    n->init = read_init(common, life);
+    n->init = read_init(n->architecture, common, life);
     model_open(&n->model, life);
     n->embedding = model_weight(&n->model, "embed.tokens", 2, (const int64_t[]){ inputs, D }, WEIGHT_EMBEDDING);
     n->architecture->build(n);
@@ -74,11 +90,11 @@ const init_options *network_init_options(const network *n) { return &n->init; }
 
 tensor *network_forward(const network *n, graph *g, tensor *tokens) { return n->architecture->forward(n, g, tokens); }
 
-void network_stage(network *n, int stage, int stages)
+void network_stage(network *n, int stage, int stages, bool begins)
 {
     CHECK(stage >= 0 && stage < stages, "stage %d of %d", stage, stages);
     if (n->architecture->stage)
-        n->architecture->stage(n, stage, stages);
+        n->architecture->stage(n, stage, stages, begins);
 }
 
 void network_embed_step(const network *n, int B, const int *tokens, const tensor *positions, int64_t position, real *x)

@@ -11,7 +11,7 @@ typedef struct architecture {
     // Rules that need more than the options: `length` is the longest that will be asked for, in tokens.
     bool    (*fits)   (const void *options, int64_t tokens, mark at, diag *);
     void    (*build)  (network *);                                            // declares its weights
-    void    (*stage)  (network *, int stage, int stages);                     // a stage of training begins, from 0; may be NULL
+    void    (*stage)  (network *, int stage, int stages, bool begins);        // see network_stage; may be NULL
     tensor *(*forward)(const network *, graph *, tensor *tokens);             // INDEX [B, T] → [B, T, D]
     void    (*begin)  (const network *, stream *);                            // s->state
     void    (*step)   (const network *, stream *, const int *tokens, real *y);      // [B] → [B, D]
@@ -53,13 +53,13 @@ struct network {
 bool     network_fits(const param_object *description, int inputs, int outputs, int64_t tokens, diag *);
 
 // Declares and allocates everything in `life`; weights are zero until network_init or a checkpoint fills them.
-// Order: network_open, network_init, network_stage for every stage that begins. To go on from a checkpoint: network_open,
-// network_stage for the stage reached, and only then the checkpoint's data (a stage may copy weights; the data replace them).
 network *network_open(const param_object *description, int inputs, int outputs, arena *life);
 void     network_init(network *, uint64_t seed);
 const init_options *network_init_options(const network *);
 tensor  *network_forward(const network *, graph *, tensor *tokens);                            // [B, T] → [B, T, D]
-void     network_stage(network *, int stage, int stages);
+// The stage of training, from 0, that the network is in: before its first step, after network_init. `begins`: it is entered
+// now, and what it changes in the weights is done (PSM parts Agg from Inf); false: the weights are a checkpoint's of this stage.
+void     network_stage(network *, int stage, int stages, bool begins);
 
 // stream_begin takes the state from `memory`; stream_step reads one token for each sequence and gives hidden vectors [B, D].
 void     stream_begin(stream *, const network *, int B, arena *memory, arena *work, const team *);

@@ -24,8 +24,6 @@ static bool derived_check(const mixer *one, const void *options, mark at, diag *
 {
     const backbone_options *o = options;
     const int before = diag_errors(d);
-    if (!one && o->stack.n == 0)
-        diag_error(d, at, "stack: at least one mixer, as in stack: [attention]");
     if (one && one->check)
         one->check((const char *)options + MIXER_OPTIONS, at, d);
     for (int i = 0; o->common.d_model > 0 && i < (one ? 1 : o->stack.n); i++) {
@@ -115,7 +113,7 @@ static const param *table_of_hybrid(arena *a)
     memcpy(table, backbone_params, sizeof backbone_params);
     for (int i = 0; i < n; i++)
         if (strcmp(table[i].name, "layers") == 0)
-            table[i] = (param)FIELD("stack", PARAM_LIST, stack, NULL, 0, 0, element, "the blocks' mixers, first to last");
+            table[i] = (param)FIELD("stack", PARAM_LIST, stack, NULL, 1, 1024, element, "the blocks' mixers, first to last");
     return table;
 }
 

@@ -108,13 +108,13 @@ static void psm_build(network *n)
 }
 
 // At the last stage Agg starts from copies of Inf's blocks, moments too. With a single stage that is the start of training.
-static void psm_stage(network *n, int stage, int stages)
+static void psm_stage(network *n, int stage, int stages, bool begins)
 {
     const psm_options *o = n->options;
     psm *p = n->self;
     if (o->shared != SHARED_UNTIL_LAST_STAGE || p->apart || stage < stages - 1)
         return;
-    for (int i = 0; i < o->agg_layers; i++) {
+    for (int i = 0; begins && i < o->agg_layers; i++) {
         char from[32], to[32];
         snprintf(from, sizeof from, "inf.%d.", i);
         snprintf(to, sizeof to, "agg.%d.", i);

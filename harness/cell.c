@@ -1,5 +1,6 @@
 #include "harness/cell.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

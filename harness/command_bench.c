@@ -9,7 +9,7 @@
 #include "nn/cpu.h"
 #include "nn/gemm.h"
 #include "results/statistics.h"
-#include "results/table.h"
+#include "results/grid.h"
 
 typedef struct bench_flags { int threads; double seconds; const char *only; bool ops; } bench_flags;
 static const param bench_params[] = {
@@ -85,19 +85,20 @@ static measured measure(const variant *v, const workshop *w, double seconds)
 
 static void print_ops(const measured *m, arena *a)
 {
-    const char *cell[4 * 64] = { "  op", "calls", "ms", "share" };
-    int rows = 1;
-    for (int i = 0; i < op_list_length && rows < 64; i++) {
+    static const char *const heading[] = { "  op", "calls", "ms", "share" };
+    grid *g = grid_new(LEN(heading), a);
+    for (size_t i = 0; i < LEN(heading); i++) grid_column(g, (int)i, heading[i], i == 0);
+    for (int i = 0; i < op_list_length; i++) {
         const graph_timing *t = &m->timing[i];
         if (!t->calls) continue;
         const double ms = 1e3 * (t->forward + t->backward) / m->timed;
-        cell[4 * rows]     = arena_text(a, "  %s", op_list[i]->name);
-        cell[4 * rows + 1] = arena_text(a, "%lld", (long long)t->calls / m->timed);
-        cell[4 * rows + 2] = arena_text(a, "%.3f", ms);
-        cell[4 * rows + 3] = arena_text(a, "%.1f %%", 100 * ms / m->ms);
-        rows++;
+        const char **row = grid_row(g);
+        row[0] = arena_text(a, "  %s", op_list[i]->name);
+        row[1] = arena_text(a, "%lld", (long long)t->calls / m->timed);
+        row[2] = arena_text(a, "%.3f", ms);
+        row[3] = arena_text(a, "%.1f %%", 100 * ms / m->ms);
     }
-    grid_print(stdout, &(grid){ 4, rows, cell, (const bool[]){ false, true, true, true } }, TABLE_TEXT, false);
+    grid_print(stdout, g, TABLE_TEXT, false);
 }
 
 static int run_bench(const void *flags, const char *const *words, int n, arena *a, diag *d)

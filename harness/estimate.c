@@ -1,11 +1,12 @@
 #include "harness/estimate.h"
 
 #include <stdio.h>
+#include <string.h>
 #include "harness/command.h"
 #include "harness/progress.h"
 #include "harness/runner.h"
 #include "harness/train.h"
-#include "results/table.h"
+#include "results/grid.h"
 
 // Seconds a step takes on one thread, from the fastest of a few real ones at the longest stage.
 static double seconds_a_step(const variant *v)
@@ -50,11 +51,10 @@ int estimate_print(const sweep *s, const bool *chosen, const char *folder, arena
     error e = {0};
     store *st = store_open(folder, false, a, &e);
     static const char *const heading[] = { "model", "grid point", "runs", "done", "parameters", "steps", "ms/step", "at most, each" };
-    enum { COLUMNS = LEN(heading) };
-    const char **text = arena_take(a, (s->n_variants + 1) * COLUMNS * sizeof *text);
+    grid *g = grid_new(LEN(heading), a);
     double all = 0;
-    int rows = 1, runs_all = 0;
-    for (int i = 0; i < COLUMNS; i++) text[i] = heading[i];
+    int runs_all = 0;
+    for (size_t i = 0; i < LEN(heading); i++) grid_column(g, (int)i, heading[i], i < 2);
     for (int v = 0; v < s->n_variants; v++) {
         const variant *x = &s->variant[v];
         int runs = 0, done = 0;
@@ -69,14 +69,11 @@ int estimate_print(const sweep *s, const bool *chosen, const char *folder, arena
         const double step = seconds_a_step(x), each = step * x->options.train.steps;
         all += each * (runs - done);
         runs_all += runs;
-        const char *row[COLUMNS] = { x->label, x->point, arena_text(a, "%d", runs), arena_text(a, "%d", done),
-                                     arena_text(a, "%lld", (long long)variant_parameters(x)), arena_text(a, "%d", x->options.train.steps),
-                                     arena_text(a, "%.1f", step * 1000), duration(each, a) };
-        for (int i = 0; i < COLUMNS; i++) text[rows * COLUMNS + i] = row[i];
-        rows++;
+        memcpy(grid_row(g), (const char *[]){ x->label, x->point, arena_text(a, "%d", runs), arena_text(a, "%d", done),
+                                              arena_text(a, "%lld", (long long)variant_parameters(x)), arena_text(a, "%d", x->options.train.steps),
+                                              arena_text(a, "%.1f", step * 1000), duration(each, a) }, sizeof heading);
     }
-    grid_print(stdout, &(grid){ .columns = COLUMNS, .rows = rows, .cell = text,
-                                .right = (const bool[COLUMNS]){ false, false, true, true, true, true, true, true } }, TABLE_TEXT, false);
+    grid_print(stdout, g, TABLE_TEXT, false);
     printf("\n%d runs; training takes at most %s on %d cores, measured at the longest length on one thread; shorter stages and early stops take less\n",
            runs_all, duration(all / cores_available(), a), cores_available());
     return EXIT_DONE;

@@ -92,9 +92,9 @@ static grid grid_of(int64_t M, int64_t N, int64_t K)
     g.down    = ratio(M, g.rows);
     g.columns = clamp(up_to(ratio(N, ratio(tiles, g.down)), 16), TILE_COLUMNS, N > TILE_COLUMNS ? N : TILE_COLUMNS);
     g.across  = ratio(N, g.columns);
-    g.parts   = clamp(tiles / (g.down * g.across), 1, ratio(K, PART_DEPTH));
-    g.depth   = up_to(ratio(K, g.parts), 8);
-    g.parts   = g.depth ? ratio(K, g.depth) : 1;
+    g.parts   = clamp(tiles / (g.down * g.across), 1, ratio(K + 1, PART_DEPTH));
+    g.depth   = up_to(ratio(K + 1, g.parts), 8);
+    g.parts   = ratio(K + 1, g.depth);
     if ((size_t)(g.parts * M * N) > TEAM_SCRATCH / sizeof(real)) {
         g.parts = 1;
         g.depth = K;

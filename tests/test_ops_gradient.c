@@ -111,12 +111,13 @@ static void check_skipped(trial *t, int i, int which)
         if (k != i && before[k] && memcmp(before[k], t->in[k]->grad, sizeof(real) * (size_t)tensor_size(t->in[k])) != 0)
             fail_msg("%s, case %d: input %d's gradient depends on input %d's being asked", t->o->name, which, k, i);
     t->in[i]->grad = saved;
+    memcpy(saved, before[i], sizeof(real) * (size_t)tensor_size(t->in[i]));
 }
 
-static void check_case(const op *o, int which, arena *a, const team *team)
+static void check_case(const op *o, int which, arena *a, const team *one)
 {
     const arena_mark start = arena_save(a);
-    trial t = { .g = { .step = a, .team = team, .backend = REFERENCE }, .o = o, .c = &o->cases[which] };
+    trial t = { .g = { .step = a, .team = one, .backend = REFERENCE }, .o = o, .c = &o->cases[which] };
     t.n = case_inputs(o, t.c);
     t.in = case_tensors(a, o, t.c, 1, (uint64_t)which);
     draw_functional(&t);

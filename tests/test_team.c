@@ -1,5 +1,6 @@
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
 #include <cmocka.h>
@@ -24,17 +25,17 @@ static void test_pieces_cover_the_range(void **state)
 {
     static const int threads[] = { 1, 2, 3, 7 }, sizes[] = { 1, 7, 64, 1000, 2000 }, lengths[] = { 0, 1, 63, 65, 200 };
     for (size_t t = 0; t < LEN(threads); t++) {
-        team *team = team_new(threads[t]);
-        assert_int_equal(team_threads(team), threads[t]);
+        team *many = team_new(threads[t]);
+        assert_int_equal(team_threads(many), threads[t]);
         for (size_t s = 0; s < LEN(sizes); s++)
             for (size_t n = 0; n < LEN(lengths); n++) {
                 visits v = { .size = sizes[s], .n = lengths[n] };
-                team_each(team, lengths[n], sizes[s], visit, &v);
+                team_each(many, lengths[n], sizes[s], visit, &v);
                 assert_false(v.bad);
                 for (int i = 0; i < 1000; i++)
                     assert_int_equal(v.times[i], i < lengths[n]);
             }
-        team_free(team);
+        team_free(many);
     }
 }
 
@@ -53,13 +54,13 @@ static void test_sums_in_a_fixed_order(void **state)
     for (int64_t from = 0; from < 300000; from += 4096)
         first += harmonic(from, from + 4096 < 300000 ? from + 4096 : 300000, NULL);
     for (int threads = 1; threads <= 7; threads++) {
-        team *team = team_new(threads);
+        team *many = team_new(threads);
         for (int again = 0; again < 20; again++) {
-            const double sum = team_sum(team, 300000, harmonic, NULL);
+            const double sum = team_sum(many, 300000, harmonic, NULL);
             assert_memory_equal(&sum, &first, sizeof sum);
         }
-        assert_true(team_sum(team, 0, harmonic, NULL) == 0);
-        team_free(team);
+        assert_true(team_sum(many, 0, harmonic, NULL) == 0);
+        team_free(many);
     }
 }
 

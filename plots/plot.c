@@ -1,0 +1,452 @@
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "plots/gnuplot.h"
+#include "plots/plot.h"
+#include "base/check.h"
+#include "base/file.h"
+
+const char *const plot_format_names[PLOT_FORMATS + 1] = { "png", "svg", "pdf", "term", NULL };
+const char *const plot_y_names[PLOT_YS + 1] = { "token_error", "last_error", "sequence_error", "loss", "position_error", "prefix_error", NULL };
+
+// What the eight colours of Okabe and Ito leave for a white page: yellow is too pale, Tol's wine stands in for it.
+static const unsigned colours[] = { 0x0072b2, 0xd55e00, 0x009e73, 0xcc79a7, 0x56b4e9, 0xe69f00, 0x000000, 0x882255 };
+static const int filled_points[] = { 7, 5, 9, 13, 11, 15 };          // circle, square, triangle, diamond, triangle down, pentagon; one less: hollow
+
+typedef struct y_kind { const char *axis; int metric; bool positions, share, chance, floors; } y_kind;
+static const y_kind kinds[PLOT_YS] = {
+    [PLOT_TOKEN_ERROR]    = { "token error",                   TOKEN_ERROR,    false, true,  true,  true },
+    [PLOT_LAST_ERROR]     = { "error at the last position",    LAST_ERROR,     false, true,  true,  false },
+    [PLOT_SEQUENCE_ERROR] = { "sequence error",                SEQUENCE_ERROR, false, true,  false, false },
+    [PLOT_LOSS]           = { "loss (nats)",                   LOSS,           false, false, false, false },
+    [PLOT_POSITION_ERROR] = { "error at the position",         -1,             true,  true,  true,  false },
+    [PLOT_PREFIX_ERROR]   = { "share with an error so far",    -1,             true,  true,  false, false },
+};
+
+// How a format is asked for, and what its pictures end with. Sizes: pixels, points (PDF), characters.
+static const struct { const char *terminal; int width, height; const char *end; } formats[PLOT_FORMATS] = {
+    [PLOT_PNG]  = { "pngcairo noenhanced rounded background '#ffffff' font 'Sans,17' linewidth 1.5 size %g,%g", 1600, 960, "IEND\256B`\202" },
+    [PLOT_SVG]  = { "svg noenhanced rounded background '#ffffff' font 'Arial,15' linewidth 1.2 size %g,%g", 1000, 600, "</svg>" },
+    [PLOT_PDF]  = { "pdfcairo noenhanced rounded font 'Sans,11' linewidth 1.2 size %gin,%gin", 560, 340, "%%EOF" },
+    [PLOT_TERM] = { "dumb noenhanced size %g,%g", 100, 32, "" },
+};
+
+int plot_format_of(const char *path)
+{
+    const char *dot = strrchr(path, '.');
+    for (int i = 0; dot && i < PLOT_TERM; i++)
+        if (strcasecmp(dot + 1, plot_format_names[i]) == 0)
+            return i;
+    return -1;
+}
+
+// ---- what is drawn
+
+typedef struct figure {
+    const summary      *s;
+    const plot_options *o;
+    const y_kind       *kind;
+    plot_format         format;
+    FILE               *script;
+    double              largest, smallest;              // of everything drawn; smallest above zero
+    bool                zeros, bands, thin, dashed;     // drawn anywhere? Then it is explained below the figure
+    arena              *arena;
+} figure;
+
+// One point of a run: its y, its 95 % interval, and what half of one error would be. NaN: not measured; ∞: diverged.
+typedef struct point { double y, low, high, half; } point;
+
+static point run_point(const figure *f, const run_summary *r, int x)
+{
+    const point none = { NAN, NAN, NAN, NAN }, diverged = { INFINITY, NAN, NAN, NAN };
+    if (r->state == CELL_DIVERGED)
+        return diverged;
+    if (!f->kind->positions) {
+        const length_counts *l = run_at(r, x);
+        const interval in = run_interval(r, (metric)f->kind->metric, x);
+        const double unit = !l ? (double)NAN : f->kind->metric == TOKEN_ERROR ? l->counts.supervised : l->counts.sequences;
+        return (point){ run_error(r, (metric)f->kind->metric, x), in.low, in.high, 0.5 / unit };
+    }
+    const int i = x - r->first_position;
+    const bool prefix = f->o->y == PLOT_PREFIX_ERROR;
+    if (i < 0 || i >= r->n_positions || (prefix && !r->first_errors))
+        return none;
+    double errors = prefix ? 0 : r->position_errors[i];
+    for (int j = 0; prefix && j <= i; j++)
+        errors += r->first_errors[j];
+    const interval in = wilson(errors, r->sequences, Z95);
+    return (point){ errors / r->sequences, in.low, in.high, 0.5 / r->sequences };
+}
+
+// The x of a model: its evaluated lengths, or every position of its longest evaluation.
+static const int *model_xs(const figure *f, const model_summary *m, int *n)
+{
+    if (!f->kind->positions) {
+        *n = m->n_lengths;
+        return m->lengths;
+    }
+    int first = 1, last = 0;
+    for (int i = 0; i < m->n_runs; i++)
+        if (m->runs[i]->n_positions > 0) {
+            first = m->runs[i]->first_position;
+            last = first + m->runs[i]->n_positions - 1 > last ? first + m->runs[i]->n_positions - 1 : last;
+        }
+    *n = last < first ? 0 : last - first + 1;
+    int *x = arena_take(f->arena, ((size_t)*n + 1) * sizeof *x);
+    for (int i = 0; i < *n; i++)
+        x[i] = first + i;
+    return x;
+}
+
+static point median_point(const figure *f, const model_summary *m, int x)
+{
+    double *y = arena_take(f->arena, ((size_t)m->n_runs + 1) * sizeof *y), half = NAN;
+    int n = 0;
+    for (int i = 0; i < m->n_runs; i++) {
+        const point p = run_point(f, m->runs[i], x);
+        if (isnan(p.y))
+            continue;
+        y[n++] = p.y;
+        half = fmin(half, p.half);                      // of a NaN and a number, the number
+    }
+    return (point){ median_of(y, n), NAN, NAN, half };
+}
+
+static int drawn_runs(const model_summary *m) { return m->count[CELL_DONE]; }
+
+// ---- data blocks: x, y, y where it is zero (log axis only), low, high
+
+static double drawn_y(const figure *f, const point *p) { return f->o->log_y && p->y == 0 ? p->half : p->y; }
+
+static void put_number(FILE *script, double x)
+{
+    if (isfinite(x))
+        fprintf(script, " %.9g", x);
+    else
+        fputs(" NaN", script);
+}
+
+static void put_point(figure *f, int x, const point *p)
+{
+    const double y = drawn_y(f, p), floor_y = f->o->log_y ? p->half : 0;
+    const bool zero = f->o->log_y && p->y == 0;
+    fprintf(f->script, "%d", x);
+    put_number(f->script, y);
+    put_number(f->script, zero ? (double)NAN : y);
+    put_number(f->script, zero ? y : (double)NAN);
+    put_number(f->script, fmax(p->low, floor_y));
+    put_number(f->script, p->high);
+    putc('\n', f->script);
+    if (isfinite(y)) {
+        f->largest = fmax(f->largest, y);
+        if (y > 0)
+            f->smallest = fmin(f->smallest, y);
+    }
+    f->zeros |= zero;
+}
+
+static void put_data(figure *f)
+{
+    for (int i = 0; i < f->s->n_models; i++) {
+        const model_summary *m = &f->s->models[i];
+        int n;
+        const int *x = model_xs(f, m, &n);
+        for (int j = -1; j < m->n_runs; j++) {          // −1: the median
+            if (j >= 0 && m->runs[j]->state != CELL_DONE)
+                continue;
+            fprintf(f->script, "$m%d_%d << EOD\n", i, j + 1);
+            for (int k = 0; k < n; k++) {
+                const point p = j < 0 ? median_point(f, m, x[k]) : run_point(f, m->runs[j], x[k]);
+                put_point(f, x[k], &p);
+            }
+            fputs("EOD\n", f->script);
+        }
+    }
+}
+
+// ---- floors
+
+// The first model that has them, if no other's differ by more than a test set's noise: else they belong to none of the curves.
+static const model_summary *floors_of(const figure *f)
+{
+    const model_summary *first = NULL;
+    for (int i = 0; i < f->s->n_models; i++) {
+        const model_summary *m = &f->s->models[i];
+        if (m->n_lengths == 0)
+            continue;
+        first = first ? first : m;
+        if (fabs(m->chance - first->chance) > 1e-9 || m->n_floors != first->n_floors)
+            return NULL;
+        for (int k = 0; k < m->n_floors; k++)
+            if (strcmp(m->floors[k].name, first->floors[k].name) != 0 || fabs(m->floors[k].error[0] - first->floors[k].error[0]) > 0.05)
+                return NULL;
+    }
+    return first;
+}
+
+static void put_floor_data(figure *f, const model_summary *m)
+{
+    for (int k = 0; m && f->kind->floors && k < m->n_floors; k++) {
+        fprintf(f->script, "$floor%d << EOD\n", k);
+        for (int i = 0; i < m->n_lengths; i++)
+            if (!isnan(m->floors[k].error[i])) {
+                fprintf(f->script, "%d %.9g\n", m->lengths[i], m->floors[k].error[i]);
+                f->largest = fmax(f->largest, m->floors[k].error[i]);
+            }
+        fputs("EOD\n", f->script);
+    }
+    if (m && f->kind->chance && !isnan(m->chance))
+        f->largest = fmax(f->largest, m->chance);
+}
+
+// ---- words
+
+// In single quotes nothing is special to gnuplot but the quote itself.
+static const char *quoted(const char *text, arena *a)
+{
+    char *out = arena_take(a, 2 * strlen(text) + 3), *p = out;
+    *p++ = '\'';
+    for (; *text; text++) {
+        if (*text == '\'')
+            *p++ = '\'';
+        *p++ = (unsigned char)*text < ' ' ? ' ' : *text;
+    }
+    strcpy(p, "'");
+    return out;
+}
+
+static const char *legend_of(const model_summary *m, arena *a)
+{
+    const char *name = *m->group ? arena_text(a, "%s, %s", m->label, m->group) : m->label;
+    if (m->solved_of == 0 || m->solved == m->solved_of)
+        return name;
+    return m->solved == 0 ? arena_text(a, "%s (not learned at %d)", name, m->rule.length)
+                          : arena_text(a, "%s (%d of %d learned %d)", name, m->solved, m->solved_of, m->rule.length);
+}
+
+static int longest_legend(const figure *f)
+{
+    int longest = 0;
+    for (int i = 0; i < f->s->n_models; i++) {
+        const int n = (int)strlen(legend_of(&f->s->models[i], f->arena));
+        longest = n > longest ? n : longest;
+    }
+    return longest;
+}
+
+static const char *notes_of(const figure *f)
+{
+    char *notes = arena_copy(f->arena, "");
+    const char *const parts[] = {
+        f->thin ? "bold: median over seeds; thin: one seed each" : NULL,
+        f->bands ? "band: 95 % interval over test sequences" : NULL,
+        f->dashed ? "dashed: has not learned the trained length" : NULL,
+        f->zeros ? "hollow: no error at all, drawn at half of one error" : NULL,
+    };
+    for (size_t i = 0; i < LEN(parts); i++)
+        if (parts[i])
+            notes = arena_text(f->arena, "%s%s%s", notes, *notes ? "; " : "", parts[i]);
+    for (int i = 0; i < f->s->n_models; i++) {
+        const model_summary *m = &f->s->models[i];
+        if (m->count[CELL_DIVERGED])
+            notes = arena_text(f->arena, "%s%s%d of %d seeds of %s diverged", notes, *notes ? "; " : "", m->count[CELL_DIVERGED], m->seeds, m->label);
+    }
+    return notes;
+}
+
+// ---- the script
+
+static void put_terminal(const figure *f)
+{
+    const double scale = f->format == PLOT_PDF ? 1.0 / 72 : 1;
+    fputs("set encoding utf8\nset terminal ", f->script);
+    const double width = (f->o->width ? f->o->width : formats[f->format].width) * scale, height = (f->o->height ? f->o->height : formats[f->format].height) * scale;
+    char command[256];
+    #pragma GCC diagnostic push
+    #pragma GCC diagnostic ignored "-Wformat-nonliteral"
+    snprintf(command, sizeof command, formats[f->format].terminal, width, height);
+    #pragma GCC diagnostic pop
+    fprintf(f->script, "%s\n", command);
+}
+
+static void put_ranges(const figure *f, int from, int to)
+{
+    if (f->o->log_x)
+        fprintf(f->script, "set logscale x 2\nset xrange [%g:%g]\n", from / 1.06, to * 1.06);
+    else
+        fprintf(f->script, "set xrange [%g:%g]\n", from - 0.02 * (to - from) - (to == from), to + 0.02 * (to - from) + (to == from));
+    if (f->o->log_y)
+        fprintf(f->script, "set logscale y 10\nset yrange [%g:%g]\nset ytics format '%%g'\n", f->smallest / 1.6, fmax(f->largest * 1.6, f->smallest * 10));
+    else if (f->kind->share && f->largest > 0.6)
+        fputs("set yrange [-0.02:1.03]\n", f->script);
+    else
+        fprintf(f->script, "set yrange [%g:%g]\n", -0.02 * f->largest, f->largest > 0 ? 1.1 * f->largest : 1);
+}
+
+// A vertical line with its length above the frame. Several lengths: the number alone, or they would run into each other.
+static void put_trained(const figure *f)
+{
+    int seen[64], n = 0;
+    for (int i = 0; i < f->s->n_models; i++) {
+        bool known = f->s->models[i].trained_length <= 0 || n == LEN(seen);
+        for (int j = 0; j < n; j++)
+            known |= seen[j] == f->s->models[i].trained_length;
+        if (!known)
+            seen[n++] = f->s->models[i].trained_length;
+    }
+    for (int i = 0; i < n; i++) {
+        fprintf(f->script, "set arrow from first %d, graph 0 to first %d, graph 1 nohead back dashtype 3 linewidth 1.5 linecolor rgb '#606060'\n", seen[i], seen[i]);
+        fprintf(f->script, "set label %s at first %d, graph 1 center offset character 0, character 0.7 textcolor rgb '#404040'\n",
+                quoted(arena_text(f->arena, n == 1 ? "trained to %d" : "%d", seen[i]), f->arena), seen[i]);
+    }
+}
+
+static void put_frame(const figure *f, const char *notes)
+{
+    const bool terminal = f->format == PLOT_TERM, below = terminal || longest_legend(f) > 44;
+    FILE *s = f->script;
+    const char *title = *f->s->head.task ? arena_text(f->arena, "%s: %s", f->s->head.sweep, f->s->head.task) : f->s->head.sweep;
+    fprintf(s, "set title %s offset 0, character %g\n", quoted(title, f->arena), terminal ? 0.0 : 0.9);
+    fprintf(s, "set xlabel '%s'\nset ylabel '%s'\n", f->kind->positions ? "position (symbols)" : "sequence length (symbols)", f->kind->axis);
+    fputs("set border 3 linecolor rgb '#404040'\nset tics nomirror out\nset tmargin 4\n", s);
+    if (!terminal)
+        fputs("set grid ytics linetype 1 linewidth 0.6 linecolor rgb '#dcdcdc'\n", s);
+    fprintf(s, "set key %s Left reverse samplen %d spacing %s\n", below ? "below center horizontal" : "outside right center vertical", terminal ? 3 : 4, terminal ? "1" : "1.3");
+    if (*notes) {
+        fprintf(s, "set label %s at screen %s left textcolor rgb '#606060'%s\n", quoted(notes, f->arena), terminal ? "0, character 0" : "0.012, character 0.9",
+                terminal ? "" : f->format == PLOT_PNG ? " font ',13'" : f->format == PLOT_SVG ? " font ',12'" : " font ',8'");
+        if (!below)
+            fputs("set bmargin 5\n", s);
+    }
+}
+
+typedef struct style { unsigned colour; int filled, every; bool dashed; } style;
+
+static style style_of(const figure *f, int i)
+{
+    int n;
+    model_xs(f, &f->s->models[i], &n);
+    return (style){ colours[i % LEN(colours)], filled_points[i % LEN(filled_points)], 1 + n / 24, !model_learned(&f->s->models[i]) };
+}
+
+static void put_seeds(figure *f, int i)
+{
+    const model_summary *m = &f->s->models[i];
+    const style look = style_of(f, i);
+    for (int j = 0; j < m->n_runs; j++) {
+        if (m->runs[j]->state != CELL_DONE)
+            continue;
+        if (drawn_runs(m) == 1 && f->kind->metric != LOSS) {
+            fprintf(f->script, ", $m%d_%d using 1:5:6 with filledcurves fillcolor rgb '#d8%06x' notitle", i, j + 1, look.colour);
+            f->bands = true;
+        } else if (drawn_runs(m) > 1) {
+            fprintf(f->script, ", $m%d_%d using 1:2 with lines linewidth 1 dashtype %d linecolor rgb '#90%06x' notitle", i, j + 1,
+                    m->runs[j]->solved == 0 ? 2 : 1, look.colour);
+            f->thin = true;
+        }
+        f->dashed |= m->runs[j]->solved == 0;
+    }
+}
+
+static void put_median(figure *f, int i)
+{
+    const model_summary *m = &f->s->models[i];
+    const style look = style_of(f, i);
+    if (drawn_runs(m) == 0)
+        return;
+    const char *title = quoted(legend_of(m, f->arena), f->arena);
+    if (f->format == PLOT_TERM) {
+        fprintf(f->script, ", $m%d_0 using 1:2 every %d with linespoints title %s", i, look.every, title);
+        return;
+    }
+    f->dashed |= look.dashed;
+    // the line with its points; where zeros are drawn the points are set apart, so that those can be hollow
+    fprintf(f->script, ", $m%d_0 using 1:2 with lines linewidth 3 dashtype %d linecolor rgb '#%06x' notitle", i, look.dashed ? 2 : 1, look.colour);
+    fprintf(f->script, ", $m%d_0 using 1:3 every %d::%d with points pointtype %d pointsize 1.4 linecolor rgb '#%06x' notitle", i, look.every, i % look.every, look.filled, look.colour);
+    if (f->o->log_y) {
+        fprintf(f->script, ", $m%d_0 using 1:4 every %d::%d with points pointtype %d pointsize 1.4 linecolor rgb '#ffffff' notitle", i, look.every, i % look.every, look.filled);
+        fprintf(f->script, ", $m%d_0 using 1:4 every %d::%d with points pointtype %d pointsize 1.5 linewidth 2 linecolor rgb '#%06x' notitle",
+                i, look.every, i % look.every, look.filled - 1, look.colour);
+    }
+    fprintf(f->script, ", keyentry with linespoints linewidth 3 dashtype %d pointtype %d pointsize 1.4 linecolor rgb '#%06x' title %s",
+            look.dashed ? 2 : 1, look.filled, look.colour, title);
+}
+
+static void put_floors(const figure *f, const model_summary *m)
+{
+    static const unsigned greys[] = { 0x808080, 0xa0a0a0, 0x606060, 0xb8b8b8 };
+    if (m && f->kind->chance && !isnan(m->chance))
+        fprintf(f->script, ", %.9g with lines linewidth 1.5 dashtype 4 linecolor rgb '#606060' title 'chance'", m->chance);
+    for (int k = 0; m && f->kind->floors && k < m->n_floors; k++)
+        fprintf(f->script, ", $floor%d using 1:2 with lines linewidth 1.5 dashtype %d linecolor rgb '#%06x' title %s", k, 2 + k % 4, greys[k % LEN(greys)],
+                quoted(m->floors[k].name, f->arena));
+}
+
+// The curves' text comes first into memory: only then is it known what the notes must explain.
+static char *curves(figure *f, const model_summary *floors)
+{
+    char *text;
+    size_t bytes;
+    FILE *whole = f->script;
+    f->script = open_memstream(&text, &bytes);
+    CHECK(f->script, "no memory for a figure");
+    fputs("plot NaN notitle", f->script);
+    for (int i = 0; f->format != PLOT_TERM && i < f->s->n_models; i++)
+        put_seeds(f, i);
+    put_floors(f, floors);
+    for (int i = f->s->n_models - 1; i >= 0; i--)
+        put_median(f, f->s->n_models - 1 - i);
+    putc('\n', f->script);
+    CHECK(fclose(f->script) == 0, "no memory for a figure");
+    f->script = whole;
+    return text;
+}
+
+static bool put_script(figure *f, error *err)
+{
+    int from = 0, to = 0;
+    for (int i = 0; i < f->s->n_models; i++) {
+        int n;
+        const int *x = drawn_runs(&f->s->models[i]) ? model_xs(f, &f->s->models[i], &n) : (n = 0, NULL);
+        from = n && (!from || x[0] < from) ? x[0] : from;
+        to = n && x[n - 1] > to ? x[n - 1] : to;
+    }
+    if (to == 0)
+        return error_set(err, f->kind->positions ? "nothing to draw: no run of '%s' has errors by position yet" : "nothing to draw: no run of '%s' has been evaluated yet", f->s->head.sweep);
+    const model_summary *floors = floors_of(f);
+    put_terminal(f);
+    put_data(f);
+    put_floor_data(f, floors);
+    if (!isfinite(f->largest))
+        return error_set(err, "nothing to draw: '%s' has no %s", f->s->head.sweep, plot_y_names[f->o->y]);
+    char *text = curves(f, floors);
+    put_frame(f, notes_of(f));
+    put_ranges(f, from, to);
+    put_trained(f);
+    fputs(text, f->script);
+    free(text);
+    return true;
+}
+
+bool plot_write(const summary *s, const plot_options *options, const char *path, plot_format format, error *err)
+{
+    static const plot_options defaults;
+    arena *a = arena_new();
+    char *script = NULL;
+    size_t bytes;
+    figure f = { .s = s, .o = options ? options : &defaults, .format = format, .script = open_memstream(&script, &bytes),
+                 .largest = -INFINITY, .smallest = INFINITY, .arena = a };
+    CHECK(f.script, "no memory for a figure");
+    CHECK(path || format == PLOT_TERM, "a %s needs a path", plot_format_names[format]);
+    f.kind = &kinds[f.o->y];
+    bool good = put_script(&f, err);
+    CHECK(fclose(f.script) == 0, "no memory for a figure");
+    const char *picture = good ? gnuplot_run(script, formats[format].end, &bytes, a, err) : NULL;
+    good = picture && (path ? file_write(path, picture, bytes, err)
+                            : (fwrite(picture, 1, bytes, stdout) == bytes && fflush(stdout) == 0) || error_set(err, "the figure cannot be printed"));
+    free(script);
+    arena_free(a);
+    return good;
+}

@@ -1,0 +1,425 @@
+// Promises that every architecture keeps: forward = step, causality, independent rows, saved = loaded; and what is said of
+// derived architectures, of PSM's sharing and of its streaming state.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+#include <cmocka.h>
+#include "architectures/scan.h"
+#include "base/safetensors.h"
+#include "nn/gemm.h"
+#include "tests/network_fixture.h"
+
+enum { V = 7, B = 2, LONGEST = 70 };
+
+static const char *const others[] = {
+    "{ name: transformer, d_model: 12, layers: 1, heads: 3 }",
+    "{ name: transformer, d_model: 12, layers: 2, heads: 1, positions: none, head_bias: true }",
+    "{ name: transformer, d_model: 12, heads: 12, norm: rms, mlp_width: 5 }",
+    "{ name: transformer, d_model: 12, heads: 4, norm: none, mlp: none, tie: true }",
+    "{ name: hybrid, d_model: 12, stack: [attention, { mixer: attention, heads: 2 }, { name: attention, heads: 1 }], mlp: none }",
+};
+
+static const char *const psm_switches[] = {
+    "shared: always", "identity: none", "agg_mask: causal", "bracketing: left-fold", "encoder_norm: true", "left_residual: true",
+    "segment: true", "identity: none, segment: true", "mlp_width: 7, encoder_norm: true, left_residual: true, segment: true, shared: until-last-stage",
+};
+static const int chunks[] = { 1, 2, 3, 4, 5, 8 };
+
+// Every configuration that forward = step is asked of: all PSM chunk sizes with 1 and 2 layers, every switch with four of them.
+static const char *configuration(arena *a, int i)
+{
+    const int n_others = LEN(others), n_plain = 2 * LEN(chunks), n_switches = LEN(psm_switches);
+    if (i < n_others)
+        return others[i];
+    if ((i -= n_others) < n_plain)
+        return arena_text(a, "{ name: psm-softmax, d_model: 12, heads: 3, chunk: %d, agg_layers: %d, inf_layers: %d }", chunks[i / 2], 1 + i % 2, 1 + i % 2);
+    if ((i -= n_plain) < 4 * n_switches)
+        return arena_text(a, "{ name: psm-softmax, d_model: 12, heads: 2, chunk: %d, agg_layers: %d, inf_layers: %d, %s }",
+                          chunks[i % 4], 1 + i % 2, 1 + i % 2, psm_switches[i / 4]);
+    const char *const uneven[] = { "agg_layers: 2, inf_layers: 1", "agg_layers: 1, inf_layers: 2" };
+    i -= 4 * n_switches;
+    return i < 2 ? arena_text(a, "{ name: psm-softmax, d_model: 12, heads: 3, chunk: 3, %s }", uneven[i]) : NULL;
+}
+
+static void each_configuration(void (*see)(const char *entry))
+{
+    arena *a = arena_new();
+    for (int i = 0; configuration(a, i); i++)
+        see(configuration(a, i));
+    arena_free(a);
+}
+
+// Largest difference at a position over the position's largest entry; NaN stays NaN.
+static double difference(const real *a, const real *b, int D)
+{
+    double most = 0, off = 0;
+    for (int i = 0; i < D; i++) {
+        most = fmax(most, fabs((double)a[i]));
+        off = fabs((double)a[i] - (double)b[i]) > off || isnan(a[i] - b[i]) ? fabs((double)a[i] - (double)b[i]) : off;
+    }
+    return off / most;
+}
+
+static bool length_is_tried(int T) { return T <= 20 || (T >= 31 && T <= 33) || (T >= 63 && T <= 65) || T == LONGEST; }
+
+static double worst_seen;
+
+static void compare_forward_and_step(const char *entry)
+{
+    fixture f = fixture_open(entry, V, V);
+    fixture_fill(&f, 1, 0.25);
+    const int *tokens = fixture_tokens(&f, 2, B * LONGEST, V);
+    real *steps = arena_take(f.life, B * LONGEST * (size_t)f.D * sizeof *steps);
+    fixture_stream(&f, tokens, B, LONGEST, LONGEST, steps);
+    for (int T = 1; T <= LONGEST; T++) {
+        if (!length_is_tried(T))
+            continue;
+        int part[B * LONGEST];
+        for (int b = 0; b < B; b++)
+            memcpy(part + b * T, tokens + b * LONGEST, (size_t)T * sizeof *part);
+        const real *hidden = fixture_forward(&f, part, B, T);
+        for (int b = 0; b < B; b++)
+            for (int t = 0; t < T; t++) {
+                const double off = difference(hidden + (b * T + t) * f.D, steps + (b * LONGEST + t) * f.D, f.D);
+                worst_seen = fmax(worst_seen, off);
+                if (!(off <= step_tolerance))
+                    fail_msg("%s, length %d, position %d: forward and step differ by %g", entry, T, t, off);
+            }
+    }
+    fixture_close(&f);
+}
+
+static void forward_is_step(void **state)
+{
+    each_configuration(compare_forward_and_step);
+    print_message("forward = step: %.1e at most\n", worst_seen);
+}
+
+static bool equal_bits(const real *a, const real *b, int n) { return memcmp(a, b, (size_t)n * sizeof *a) == 0; }
+
+static void change_one_token(const char *entry)
+{
+    enum { T = 21 };
+    fixture f = fixture_open(entry, V, V);
+    fixture_fill(&f, 3, 0.25);
+    int *tokens = fixture_tokens(&f, 4, B * T, V);
+    const real *before = fixture_forward(&f, tokens, B, T);
+    for (int t = 0; t < T; t++) {
+        const int was = tokens[t];
+        tokens[t] = (was + 1) % V;
+        const real *after = fixture_forward(&f, tokens, B, T);
+        if (!equal_bits(before, after, t * f.D))
+            fail_msg("%s: token %d changes an output before it", entry, t);
+        if (equal_bits(before + t * f.D, after + t * f.D, f.D))
+            fail_msg("%s: token %d does not change its own output", entry, t);
+        if (!equal_bits(before + T * f.D, after + T * f.D, T * f.D))
+            fail_msg("%s: token %d changes another sequence", entry, t);
+        tokens[t] = was;
+    }
+    fixture_close(&f);
+}
+
+static void causal_and_rows_independent(void **state) { each_configuration(change_one_token); }
+
+static void step_rows_are_independent(const char *entry)
+{
+    enum { T = 21 };
+    fixture f = fixture_open(entry, V, V);
+    fixture_fill(&f, 3, 0.25);
+    int *tokens = fixture_tokens(&f, 4, B * T, V);
+    real *both = arena_take(f.life, B * T * (size_t)f.D * sizeof *both), *after = arena_take(f.life, B * T * (size_t)f.D * sizeof *both);
+    fixture_stream(&f, tokens, B, T, T, both);
+    for (int t = 0; t < T; t++)
+        tokens[t] = (tokens[t] + 1) % V;
+    fixture_stream(&f, tokens, B, T, T, after);
+    if (!equal_bits(both + T * f.D, after + T * f.D, T * f.D))
+        fail_msg("%s: one stream changes another", entry);
+    fixture_close(&f);
+}
+
+static void streams_are_independent(void **state) { each_configuration(step_rows_are_independent); }
+
+// Written to a file, read into a second network: the same bits.
+static void save_and_load(const char *entry)
+{
+    enum { T = 9 };
+    fixture f = fixture_open(entry, V, V), g = fixture_open(entry, V, V);
+    fixture_fill(&f, 5, 0.25);
+    const int *tokens = fixture_tokens(&f, 6, B * T, V);
+    const model *m = &f.network->model;
+    named_array *arrays = arena_zero(f.life, (size_t)m->n * sizeof *arrays);
+    for (int i = 0; i < m->n; i++) {
+        const tensor *w = &m->weight[i].tensor;
+        arrays[i] = (named_array){ m->weight[i].name, sizeof(real) == 8 ? ARRAY_F64 : ARRAY_F32, w->rank, {0}, w->data };
+        memcpy(arrays[i].dim, w->dim, (size_t)w->rank * sizeof *w->dim);
+    }
+    error err = {{0}};
+    safetensors file;
+    const char *path = arena_text(f.life, "/tmp/test-architectures-%d.safetensors", (int)getpid());
+    if (!safetensors_write(path, arrays, m->n, NULL, 0, &err) || !safetensors_read(path, &file, g.life, &err))
+        fail_msg("%s", err.text);
+    unlink(path);
+    assert_int_equal(file.n, g.network->model.n);
+    for (int i = 0; i < file.n; i++) {
+        const weight *w = model_find(&g.network->model, file.array[i].name);
+        assert_non_null(w);
+        memcpy(w->tensor.data, file.array[i].data, array_bytes(&file.array[i]));
+    }
+    if (!equal_bits(fixture_forward(&f, tokens, B, T), fixture_forward(&g, tokens, B, T), B * T * f.D))
+        fail_msg("%s: loaded weights give other outputs", entry);
+    fixture_close(&f);
+    fixture_close(&g);
+}
+
+static void saved_is_loaded(void **state) { each_configuration(save_and_load); }
+
+// network_init: every weight but biases is set, none is named twice, the seed decides.
+static void initialise(const char *entry)
+{
+    fixture f = fixture_open(entry, V, V), g = fixture_open(entry, V, V);
+    network_init(f.network, 1);
+    network_init(g.network, 2);
+    const model *m = &f.network->model;
+    for (int i = 0; i < m->n; i++) {
+        const tensor *w = &m->weight[i].tensor, *other = &g.network->model.weight[i].tensor;
+        assert_ptr_equal(model_find(m, m->weight[i].name), &m->weight[i]);
+        if (m->weight[i].kind == WEIGHT_BIAS || m->weight[i].kind == WEIGHT_GAIN)
+            continue;
+        if (equal_bits(tensor_data(w), tensor_data(other), (int)tensor_size(w)))
+            fail_msg("%s: %s does not depend on the seed", entry, m->weight[i].name);
+    }
+    assert_true(m->depth > 0);
+    fixture_close(&f);
+    fixture_close(&g);
+}
+
+static void initialised(void **state) { each_configuration(initialise); }
+
+// The same numbers by two descriptions.
+static void hybrid_of_attention_is_a_transformer(void **state)
+{
+    enum { T = 12 };
+    fixture f = fixture_open("{ name: transformer, d_model: 12, layers: 2, heads: 4 }", V, V);
+    fixture h = fixture_open("{ name: hybrid, d_model: 12, stack: [attention, { mixer: attention, heads: 4 }], positions: learned }", V, V);
+    const int *tokens = fixture_tokens(&f, 6, B * T, V);
+    fixture_fill(&f, 7, 0.3);
+    fixture_fill(&h, 7, 0.3);
+    assert_int_equal(f.network->model.n, h.network->model.n);
+    for (int i = 0; i < h.network->model.n; i++)
+        assert_string_equal(f.network->model.weight[i].name, h.network->model.weight[i].name);
+    assert_true(equal_bits(fixture_forward(&f, tokens, B, T), fixture_forward(&h, tokens, B, T), B * T * 12));
+    fixture_close(&f);
+    fixture_close(&h);
+}
+
+static void defaults_are_the_published_form(void **state)
+{
+    fixture f = fixture_open("{ name: transformer, d_model: 8 }", V, V), p = fixture_open("{ name: psm-softmax, d_model: 8 }", V, V);
+    const object *t = &f.network->architecture->object;
+    assert_string_equal(param_print(t->options, f.network->options, PRINT_ALL, f.life),
+                        "{ d_model: 8, tie: false, head_bias: false, init: gpt2, layers: 2, norm: layer, norm_eps: 1e-5, mlp: gelu, "
+                        "mlp_width: auto, positions: learned, max_length: 1024, heads: 4 }");
+    assert_int_equal(network_init_options(f.network)->preset, INIT_GPT2);
+    assert_int_equal(network_init_options(p.network)->preset, INIT_PSM);
+    const object *used[4];
+    assert_int_equal(f.network->architecture->versions(f.network->options, used, 4), 1);
+    assert_string_equal(used[0]->name, "attention");
+    fixture_close(&f);
+    fixture_close(&p);
+}
+
+static void presets_keep_the_enums_order(void **state)
+{
+    const char *const *ours = init_alternatives[0].of, *const *theirs = init_params[0].of;
+    assert_string_equal(init_params[0].name, "preset");
+    for (int i = 0; ours[i] || theirs[i]; i++)
+        assert_string_equal(ours[i], theirs[i]);
+}
+
+static void rejected(const char *entry, int outputs, int64_t tokens, const char *message)
+{
+    fixture f = fixture_try(entry, V, outputs, tokens);
+    char text[2048] = "";
+    FILE *to = fmemopen(text, sizeof text, "w");
+    diag_print(f.faults, to);
+    fclose(to);
+    if (f.network || !strstr(text, message))
+        fail_msg("%s: expected '%s', got '%s'", entry, message, text);
+    fixture_close(&f);
+}
+
+static void what_does_not_fit_is_said(void **state)
+{
+    rejected("{ name: transformer, d_model: 10, heads: 4 }", V, 1, "heads: 4 does not divide d_model: 10");
+    rejected("{ name: psm-softmax, d_model: 10, heads: 4 }", V, 1, "heads: 4 does not divide d_model: 10");
+    rejected("{ name: hybrid, d_model: 10, stack: [{ mixer: attention, heads: 3 }] }", V, 1, "heads: 3 does not divide d_model: 10");
+    rejected("{ name: hybrid, d_model: 10, stack: [] }", V, 1, "stack");
+    rejected("{ name: hybrid, d_model: 10, stack: [atention] }", V, 1, "did you mean 'attention'?");
+    rejected("{ name: transformer, d_model: 12, max_length: 16 }", V, 17, "write max_length: 17");
+    rejected("{ name: transformer, d_model: 12, tie: true }", V + 1, 1, "tie: true needs equal vocabularies");
+    rejected("{ name: psm-softmax, d_model: 12, shared: always, agg_layers: 2 }", V, 1, "as many agg_layers (2) as inf_layers (1)");
+    rejected("{ name: psm-softmax, heads: 3 }", V, 1, "'d_model' must be given");
+    fixture f = fixture_try("{ name: transformer, d_model: 12, max_length: 16, positions: none }", V, V + 1, 1000);
+    assert_non_null(f.network);
+    fixture_close(&f);
+}
+
+// ---- PSM
+
+static const char until_last[] = "{ name: psm-softmax, d_model: 12, heads: 3, chunk: 2, agg_layers: 2, inf_layers: 2, shared: until-last-stage }";
+
+static void agg_and_inf_part_at_the_last_stage(void **state)
+{
+    enum { T = 17 };
+    fixture f = fixture_open(until_last, V, V);
+    network *n = f.network;
+    model *m = &n->model;
+    fixture_fill(&f, 8, 0.3);
+    const int *tokens = fixture_tokens(&f, 9, B * T, V), *targets = fixture_tokens(&f, 10, B * T, V);
+    network_stage(n, 0, 3, true);
+    network_stage(n, 1, 3, true);
+    fixture_loss(&f, tokens, targets, B, T, true);
+    const weight *agg = model_find(m, "agg.1.mlp.up.weight"), *inf = model_find(m, "inf.1.mlp.up.weight");
+    const real *norm = tensor_data(&model_find(m, "agg.norm.gain")->tensor);
+    const real norm_before = norm[3];
+    for (int i = 0; i < 12; i++)
+        assert_true(agg->tensor.grad[i] == 0 && inf->tensor.grad[i] != 0);
+    const real *before = fixture_forward(&f, tokens, B, T);
+    m->moment[1][tensor_data(&inf->tensor) - m->data + 5] = 42;
+
+    network_stage(n, 2, 3, true);
+    assert_true(equal_bits(before, fixture_forward(&f, tokens, B, T), B * T * f.D));
+    assert_true(equal_bits(tensor_data(&agg->tensor), tensor_data(&inf->tensor), (int)tensor_size(&agg->tensor)));
+    assert_true(m->moment[1][tensor_data(&agg->tensor) - m->data + 5] == 42);
+    assert_true(norm[3] == norm_before);                            // the final norms were never one
+    fixture_loss(&f, tokens, targets, B, T, true);
+    for (int i = 0; i < 12; i++)
+        assert_true(agg->tensor.grad[i] != 0 && agg->tensor.grad[i] != inf->tensor.grad[i]);
+    fixture_close(&f);
+}
+
+// Weights of a checkpoint of the last stage are taken as they are.
+static void going_on_copies_nothing(void **state)
+{
+    enum { T = 17 };
+    fixture f = fixture_open(until_last, V, V), apart = fixture_open(
+        "{ name: psm-softmax, d_model: 12, heads: 3, chunk: 2, agg_layers: 2, inf_layers: 2 }", V, V);
+    fixture_fill(&f, 8, 0.3);
+    fixture_fill(&apart, 8, 0.3);
+    const int *tokens = fixture_tokens(&f, 9, B * T, V);
+    assert_false(equal_bits(fixture_forward(&f, tokens, B, T), fixture_forward(&apart, tokens, B, T), B * T * f.D));
+    network_stage(f.network, 0, 1, false);
+    assert_true(equal_bits(fixture_forward(&f, tokens, B, T), fixture_forward(&apart, tokens, B, T), B * T * f.D));
+    fixture_close(&f);
+    fixture_close(&apart);
+}
+
+static void single_stage_parts_at_the_start(void **state)
+{
+    fixture f = fixture_open(until_last, V, V);
+    network_init(f.network, 3);
+    network_stage(f.network, 0, 1, true);
+    const model *m = &f.network->model;
+    assert_true(equal_bits(tensor_data(&model_find(m, "agg.0.mixer.qkv.weight")->tensor),
+                           tensor_data(&model_find(m, "inf.0.mixer.qkv.weight")->tensor), 12 * 36));
+    fixture_close(&f);
+}
+
+static void encoder_norm_starts_small(void **state)
+{
+    fixture f = fixture_open("{ name: psm-softmax, d_model: 12, encoder_norm: true }", V, V), g = fixture_open("{ name: psm-softmax, d_model: 12 }", V, V);
+    network_init(f.network, 3);
+    network_init(g.network, 3);
+    assert_true(tensor_data(&model_find(&f.network->model, "agg.norm.gain")->tensor)[2] == (real)0.2);
+    assert_true(tensor_data(&model_find(&g.network->model, "agg.norm.gain")->tensor)[2] == 1);
+    assert_int_equal(model_find(&f.network->model, "agg.norm.gain")->decay, NO_DECAY);
+    fixture_close(&f);
+    fixture_close(&g);
+}
+
+static void depth_of_agg(void **state)
+{
+    static const struct { int chunk, tokens, depth; const char *bracketing; } cases[] = {
+        { 1, 1, 0, "blelloch" }, { 1, 2, 0, "blelloch" }, { 1, 3, 1, "blelloch" }, { 1, 4, 2, "blelloch" }, { 1, 128, 12, "blelloch" },
+        { 64, 128, 0, "blelloch" }, { 64, 129, 1, "blelloch" }, { 64, 512, 4, "blelloch" }, { 1, 1, 0, "left-fold" }, { 1, 2, 0, "left-fold" },
+        { 1, 18, 16, "left-fold" },
+    };
+    for (size_t i = 0; i < LEN(cases); i++) {
+        arena *a = arena_new();
+        fixture f = fixture_open(arena_text(a, "{ name: psm-softmax, d_model: 4, chunk: %d, bracketing: %s }", cases[i].chunk, cases[i].bracketing), V, V);
+        assert_int_equal(f.network->architecture->depth(f.network->options, cases[i].tokens), cases[i].depth);
+        fixture_close(&f);
+        arena_free(a);
+    }
+}
+
+// State bytes after T tokens, one sequence.
+static size_t state_after(const char *entry, int T)
+{
+    fixture f = fixture_open(entry, V, V);
+    fixture_fill(&f, 8, 0.2);
+    stream s;
+    real y[64];
+    const size_t before = arena_used(f.memory);
+    stream_begin(&s, f.network, 1, f.memory, f.step, f.team);
+    for (int t = 0; t < T; t++)
+        stream_step(&s, f.network, &(int){ t % V }, y);
+    const size_t bytes = arena_used(f.memory) - before;
+    assert_int_equal(arena_used(f.step), 0);                        // nothing of a token stays in `work`
+    fixture_close(&f);
+    return bytes;
+}
+
+static void psm_state_is_logarithmic(void **state)
+{
+    for (int c = 1; c <= 4; c *= 4)
+        for (int doublings = 4; doublings <= 11; doublings++) {
+            arena *a = arena_new();
+            const char *entry = arena_text(a, "{ name: psm-softmax, d_model: 16, heads: 2, chunk: %d }", c);
+            const size_t row = 16 * sizeof(real), chunk = (size_t)c * row;
+            // roots and folds; the chunk at hand; Inf's keys and values; 64 bytes of alignment each and a header each
+            const size_t most = 2 * (size_t)doublings * (chunk + 128) + chunk + 2 * 2 * chunk + 2048;
+            const size_t bytes = state_after(entry, c << doublings);
+            if (!(bytes <= most))
+                fail_msg("chunk %d, 2^%d chunks: %zu bytes of state, expected at most %zu", c, doublings, bytes, most);
+            arena_free(a);
+        }
+}
+
+static void attention_state_is_what_theory_says(void **state)
+{
+    for (int T = 8; T <= 512; T *= 2) {
+        const size_t theory = 2 * (size_t)T * 16 * sizeof(real);
+        const size_t bytes = state_after("{ name: transformer, d_model: 16, layers: 1, heads: 2 }", T);
+        if (!(bytes >= theory && bytes <= theory + 64 * 24))
+            fail_msg("%d tokens: %zu bytes of state, by theory %zu", T, bytes, theory);
+    }
+}
+
+int main(void)
+{
+    gemm_start();
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(forward_is_step),
+        cmocka_unit_test(causal_and_rows_independent),
+        cmocka_unit_test(streams_are_independent),
+        cmocka_unit_test(saved_is_loaded),
+        cmocka_unit_test(initialised),
+        cmocka_unit_test(hybrid_of_attention_is_a_transformer),
+        cmocka_unit_test(defaults_are_the_published_form),
+        cmocka_unit_test(presets_keep_the_enums_order),
+        cmocka_unit_test(what_does_not_fit_is_said),
+        cmocka_unit_test(agg_and_inf_part_at_the_last_stage),
+        cmocka_unit_test(going_on_copies_nothing),
+        cmocka_unit_test(single_stage_parts_at_the_start),
+        cmocka_unit_test(encoder_norm_starts_small),
+        cmocka_unit_test(depth_of_agg),
+        cmocka_unit_test(psm_state_is_logarithmic),
+        cmocka_unit_test(attention_state_is_what_theory_says),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
