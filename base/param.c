@@ -149,6 +149,7 @@ static bool step_into(place *at, const char *word, size_t length)
     }
     if (at->p && at->p->type == PARAM_LIST) {
         const param_list *list = at->value;
+        at->table = NULL;
         const int i = length && length < 7 && strspn(word, "0123456789") >= length ? atoi(word) : -1;
         if (i < 0 || i >= list->n) return false;
         *at = (place){ NULL, NULL, at->p->of, (char *)list->items + (size_t)i * param_size(at->p->of) };

@@ -181,7 +181,7 @@ static const char *domain_text(const param *p, arena *a)
     if (family) text = arena_text(a, "(%s", family->what);
     for (int i = 0; family && i < family->n; i++) text = arena_text(a, "%s%s%s", text, i ? " | " : ": ", family->entries[i]->name);
     if (words || family) text = arena_text(a, "%s)", text);
-    if (p->type == PARAM_LIST) text = domain_text(p->of, a);
+    if (p->type == PARAM_LIST) return domain_text(p->of, a);
     return *text ? arena_text(a, " %s", text) : "";
 }
 
@@ -199,7 +199,11 @@ static int columns(const char *text)
     return n;
 }
 
-static void print_column(const char *text, int width, FILE *out) { fprintf(out, "%s%*s", text, width - columns(text) + 2, ""); }
+static void print_column(const char *text, int width, FILE *out)
+{
+    const int n = columns(text);
+    fprintf(out, "%s%*s", text, n < width ? width - n + 2 : 2, "");
+}
 
 static int widest(const param *table, bool initial, int most)
 {

@@ -278,13 +278,22 @@ void param_unknown_key(const param *table, const char *key, const char *owner, m
     diag_error(d, at, "unknown key '%s' in %s%s", key, owner, n ? advice(key, names, n, "it has", a) : ", which has none");
 }
 
+// An unknown key was meant for it: reported already.
+static bool is_misspelt(const param *table, const yaml *map, const char *name)
+{
+    bool found = false;
+    for (int i = 0; map && i < map->n; i++)
+        found |= !param_find(table, map->key[i]->text, strlen(map->key[i]->text)) && diag_nearest(map->key[i]->text, &name, 1);
+    return found;
+}
+
 // Fields without a default that the map does not give, sections looked into; "train." before the name.
 static bool report_missing(const param *table, const yaml *map, const char *before, mark at, arena *a, diag *d)
 {
     bool ok = true;
     for (const param *p = table; p->name; p++) {
         if (yaml_get(map, p->name)) continue;
-        if (!p->initial) {
+        if (!p->initial && !is_misspelt(table, map, p->name)) {
             diag_error(d, at, "'%s%s' must be given: %s", before, p->name, p->help ? p->help : "it has no default");
             ok = false;
         }

@@ -13,3 +13,9 @@ void gemm_team(const team *, bool ta, bool tb, int64_t M, int64_t N, int64_t K, 
 
 void        gemm_start(void);                   // once, before any product: puts the library into its sequential mode
 const char *gemm_library(void);                 // "OpenBLAS 0.3.21 (openmp, Haswell)", "plain loops": recorded with every result
+
+// For bench: the products between begin and end are noted, then done again on the same memory, alone: a floor for the step
+// they came from. replay: seconds of the fastest of so many times; what the products write is worthless afterwards.
+void   gemm_record_begin(void);
+void   gemm_record_end(void);
+double gemm_record_replay(const team *, int times);

@@ -141,3 +141,21 @@ char *gnuplot_run(const char *script, const char *end, size_t *bytes, arena *a, 
     close_channels(&c);
     return picture;
 }
+
+void gnuplot_trim(char *text)
+{
+    char *out = text;
+    for (char *line = text, *end; *line; line = end) {
+        end = line + strcspn(line, "\n\f");
+        size_t n = (size_t)(end - line);
+        end += *end != 0;
+        while (n && line[n - 1] == ' ')
+            n--;
+        if (n == 0)
+            continue;
+        memmove(out, line, n);
+        out += n;
+        *out++ = '\n';
+    }
+    *out = 0;
+}

@@ -6,3 +6,5 @@
 
 // The picture in the arena, NUL-terminated; NULL with the reason. `end` is what a complete one must end with (white space apart).
 char *gnuplot_run(const char *script, const char *end, size_t *bytes, arena *, error *);
+
+void gnuplot_trim(char *text);          // a terminal's picture, in place: no blank lines, no blanks at line ends

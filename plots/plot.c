@@ -15,6 +15,10 @@ const char *const plot_y_names[PLOT_YS + 1] = { "token_error", "last_error", "se
 static const unsigned colours[] = { 0x0072b2, 0xd55e00, 0x009e73, 0xcc79a7, 0x56b4e9, 0xe69f00, 0x000000, 0x882255 };
 static const int filled_points[] = { 7, 5, 9, 13, 11, 15 };          // circle, square, triangle, diamond, triangle down, pentagon; one less: hollow
 
+#define SOLID  "1"
+#define DASHED "(16,8)"                                 // lengths in the unit of the line's width
+#define THIN_DASHED "(36,18)"
+
 typedef struct y_kind { const char *axis; int metric; bool positions, share, chance, floors; } y_kind;
 static const y_kind kinds[PLOT_YS] = {
     [PLOT_TOKEN_ERROR]    = { "token error",                   TOKEN_ERROR,    false, true,  true,  true },
@@ -25,12 +29,12 @@ static const y_kind kinds[PLOT_YS] = {
     [PLOT_PREFIX_ERROR]   = { "share with an error so far",    -1,             true,  true,  false, false },
 };
 
-// How a format is asked for, and what its pictures end with. Sizes: pixels, points (PDF), characters.
-static const struct { const char *terminal; int width, height; const char *end; } formats[PLOT_FORMATS] = {
-    [PLOT_PNG]  = { "pngcairo noenhanced rounded background '#ffffff' font 'Sans,17' linewidth 1.5 size %g,%g", 1600, 960, "IEND\256B`\202" },
-    [PLOT_SVG]  = { "svg noenhanced rounded background '#ffffff' font 'Arial,15' linewidth 1.2 size %g,%g", 1000, 600, "</svg>" },
-    [PLOT_PDF]  = { "pdfcairo noenhanced rounded font 'Sans,11' linewidth 1.2 size %gin,%gin", 560, 340, "%%EOF" },
-    [PLOT_TERM] = { "dumb noenhanced size %g,%g", 100, 32, "" },
+// How a format is asked for, its small print, and what its pictures end with. Sizes: pixels, points (PDF), characters.
+static const struct { const char *terminal; int width, height, small; const char *end; } formats[PLOT_FORMATS] = {
+    [PLOT_PNG]  = { "pngcairo noenhanced rounded background '#ffffff' font 'Sans,17' linewidth 1.5 size %g,%g", 1600, 960, 13, "IEND\256B`\202" },
+    [PLOT_SVG]  = { "svg noenhanced rounded background '#ffffff' font 'Arial,15' linewidth 1.2 size %g,%g", 1000, 600, 12, "</svg>" },
+    [PLOT_PDF]  = { "pdfcairo noenhanced rounded font 'Sans,11' linewidth 1.2 size %gin,%gin", 560, 340, 8, "%%EOF" },
+    [PLOT_TERM] = { "dumb noenhanced size %g,%g", 100, 32, 0, "" },
 };
 
 int plot_format_of(const char *path)
@@ -236,9 +240,22 @@ static int longest_legend(const figure *f)
     return longest;
 }
 
-static const char *notes_of(const figure *f)
+// What the drawing alone does not say, in lines that fit the picture.
+typedef struct notes { const char *line[8]; int n; } notes;
+
+static void add_note(notes *w, const char *text, arena *a)
 {
-    char *notes = arena_copy(f->arena, "");
+    enum { WIDTH = 96 };
+    const char *last = w->n ? w->line[w->n - 1] : "";
+    if (w->n && strlen(last) + strlen(text) < WIDTH)
+        w->line[w->n - 1] = arena_text(a, "%s; %s", last, text);
+    else if (w->n < (int)LEN(w->line))
+        w->line[w->n++] = text;
+}
+
+static notes notes_of(const figure *f)
+{
+    notes all = { .n = 0 };
     const char *const parts[] = {
         f->thin ? "bold: median over seeds; thin: one seed each" : NULL,
         f->bands ? "band: 95 % interval over test sequences" : NULL,
@@ -247,13 +264,13 @@ static const char *notes_of(const figure *f)
     };
     for (size_t i = 0; i < LEN(parts); i++)
         if (parts[i])
-            notes = arena_text(f->arena, "%s%s%s", notes, *notes ? "; " : "", parts[i]);
+            add_note(&all, parts[i], f->arena);
     for (int i = 0; i < f->s->n_models; i++) {
         const model_summary *m = &f->s->models[i];
         if (m->count[CELL_DIVERGED])
-            notes = arena_text(f->arena, "%s%s%d of %d seeds of %s diverged", notes, *notes ? "; " : "", m->count[CELL_DIVERGED], m->seeds, m->label);
+            add_note(&all, arena_text(f->arena, "%d of %d seeds of %s diverged", m->count[CELL_DIVERGED], m->seeds, m->label), f->arena);
     }
-    return notes;
+    return all;
 }
 
 // ---- the script
@@ -298,28 +315,29 @@ static void put_trained(const figure *f)
     }
     for (int i = 0; i < n; i++) {
         fprintf(f->script, "set arrow from first %d, graph 0 to first %d, graph 1 nohead back dashtype 3 linewidth 1.5 linecolor rgb '#606060'\n", seen[i], seen[i]);
-        fprintf(f->script, "set label %s at first %d, graph 1 center offset character 0, character 0.7 textcolor rgb '#404040'\n",
-                quoted(arena_text(f->arena, n == 1 ? "trained to %d" : "%d", seen[i]), f->arena), seen[i]);
+        fprintf(f->script, "set label %s at first %d, graph 1 center offset character 0, character %s textcolor rgb '#404040'\n",
+                quoted(arena_text(f->arena, n == 1 ? "trained to %d" : "%d", seen[i]), f->arena), seen[i], f->format == PLOT_TERM ? "1" : "0.7");
     }
 }
 
-static void put_frame(const figure *f, const char *notes)
+static void put_frame(const figure *f, const notes *explained)
 {
     const bool terminal = f->format == PLOT_TERM, below = terminal || longest_legend(f) > 44;
     FILE *s = f->script;
     const char *title = *f->s->head.task ? arena_text(f->arena, "%s: %s", f->s->head.sweep, f->s->head.task) : f->s->head.sweep;
-    fprintf(s, "set title %s offset 0, character %g\n", quoted(title, f->arena), terminal ? 0.0 : 0.9);
+    if (terminal)                                       // which has no room beside the axis
+        title = arena_text(f->arena, "%s, %s", title, f->kind->axis);
+    fprintf(s, "set title %s offset 0, character 1\n", quoted(title, f->arena));
     fprintf(s, "set xlabel '%s'\nset ylabel '%s'\n", f->kind->positions ? "position (symbols)" : "sequence length (symbols)", f->kind->axis);
     fputs("set border 3 linecolor rgb '#404040'\nset tics nomirror out\nset tmargin 4\n", s);
     if (!terminal)
         fputs("set grid ytics linetype 1 linewidth 0.6 linecolor rgb '#dcdcdc'\n", s);
     fprintf(s, "set key %s Left reverse samplen %d spacing %s\n", below ? "below center horizontal" : "outside right center vertical", terminal ? 3 : 4, terminal ? "1" : "1.3");
-    if (*notes) {
-        fprintf(s, "set label %s at screen %s left textcolor rgb '#606060'%s\n", quoted(notes, f->arena), terminal ? "0, character 0" : "0.012, character 0.9",
-                terminal ? "" : f->format == PLOT_PNG ? " font ',13'" : f->format == PLOT_SVG ? " font ',12'" : " font ',8'");
-        if (!below)
-            fputs("set bmargin 5\n", s);
-    }
+    if (!terminal && !below)
+        fprintf(s, "set bmargin %d\n", 4 + explained->n);
+    for (int i = 0; !terminal && i < explained->n; i++)
+        fprintf(s, "set label %s at screen 0.012, character %g left textcolor rgb '#606060' font ',%d'\n", quoted(explained->line[i], f->arena),
+                0.9 * (explained->n - i), formats[f->format].small);
 }
 
 typedef struct style { unsigned colour; int filled, every; bool dashed; } style;
@@ -342,8 +360,8 @@ static void put_seeds(figure *f, int i)
             fprintf(f->script, ", $m%d_%d using 1:5:6 with filledcurves fillcolor rgb '#d8%06x' notitle", i, j + 1, look.colour);
             f->bands = true;
         } else if (drawn_runs(m) > 1) {
-            fprintf(f->script, ", $m%d_%d using 1:2 with lines linewidth 1 dashtype %d linecolor rgb '#90%06x' notitle", i, j + 1,
-                    m->runs[j]->solved == 0 ? 2 : 1, look.colour);
+            fprintf(f->script, ", $m%d_%d using 1:2 with lines linewidth 1 dashtype %s linecolor rgb '#90%06x' notitle", i, j + 1,
+                    m->runs[j]->solved == 0 ? THIN_DASHED : SOLID, look.colour);
             f->thin = true;
         }
         f->dashed |= m->runs[j]->solved == 0;
@@ -363,25 +381,41 @@ static void put_median(figure *f, int i)
     }
     f->dashed |= look.dashed;
     // the line with its points; where zeros are drawn the points are set apart, so that those can be hollow
-    fprintf(f->script, ", $m%d_0 using 1:2 with lines linewidth 3 dashtype %d linecolor rgb '#%06x' notitle", i, look.dashed ? 2 : 1, look.colour);
+    fprintf(f->script, ", $m%d_0 using 1:2 with lines linewidth 3 dashtype %s linecolor rgb '#%06x' notitle", i, look.dashed ? DASHED : SOLID, look.colour);
     fprintf(f->script, ", $m%d_0 using 1:3 every %d::%d with points pointtype %d pointsize 1.4 linecolor rgb '#%06x' notitle", i, look.every, i % look.every, look.filled, look.colour);
     if (f->o->log_y) {
         fprintf(f->script, ", $m%d_0 using 1:4 every %d::%d with points pointtype %d pointsize 1.4 linecolor rgb '#ffffff' notitle", i, look.every, i % look.every, look.filled);
         fprintf(f->script, ", $m%d_0 using 1:4 every %d::%d with points pointtype %d pointsize 1.5 linewidth 2 linecolor rgb '#%06x' notitle",
                 i, look.every, i % look.every, look.filled - 1, look.colour);
     }
-    fprintf(f->script, ", keyentry with linespoints linewidth 3 dashtype %d pointtype %d pointsize 1.4 linecolor rgb '#%06x' title %s",
-            look.dashed ? 2 : 1, look.filled, look.colour, title);
+    fprintf(f->script, ", keyentry with linespoints linewidth 3 dashtype %s pointtype %d pointsize 1.4 linecolor rgb '#%06x' title %s",
+            look.dashed ? DASHED : SOLID, look.filled, look.colour, title);
+}
+
+// Floors lie behind the curves, but stand last in the legend. A terminal's curves have no colours to keep apart: only chance.
+static int drawn_floors(const figure *f, const model_summary *m) { return m && f->kind->floors && f->format != PLOT_TERM ? m->n_floors : 0; }
+static bool draws_chance(const figure *f, const model_summary *m) { return m && f->kind->chance && !isnan(m->chance); }
+
+static const char *floor_style(int k, arena *a)                 // −1: chance
+{
+    static const char *const looks[] = { "dashtype (20,12) linecolor rgb '#808080'", "dashtype (5,8) linecolor rgb '#808080'", "dashtype (20,8,4,8) linecolor rgb '#a0a0a0'" };
+    return arena_text(a, "with lines linewidth 1.5 %s", k < 0 ? "dashtype (30,9,5,9) linecolor rgb '#404040'" : looks[k % (int)LEN(looks)]);
 }
 
 static void put_floors(const figure *f, const model_summary *m)
 {
-    static const unsigned greys[] = { 0x808080, 0xa0a0a0, 0x606060, 0xb8b8b8 };
-    if (m && f->kind->chance && !isnan(m->chance))
-        fprintf(f->script, ", %.9g with lines linewidth 1.5 dashtype 4 linecolor rgb '#606060' title 'chance'", m->chance);
-    for (int k = 0; m && f->kind->floors && k < m->n_floors; k++)
-        fprintf(f->script, ", $floor%d using 1:2 with lines linewidth 1.5 dashtype %d linecolor rgb '#%06x' title %s", k, 2 + k % 4, greys[k % LEN(greys)],
-                quoted(m->floors[k].name, f->arena));
+    if (draws_chance(f, m))
+        fprintf(f->script, ", %.9g %s %s", m->chance, floor_style(-1, f->arena), f->format == PLOT_TERM ? "title 'chance'" : "notitle");
+    for (int k = 0; k < drawn_floors(f, m); k++)
+        fprintf(f->script, ", $floor%d using 1:2 %s notitle", k, floor_style(k, f->arena));
+}
+
+static void put_floor_legend(const figure *f, const model_summary *m)
+{
+    if (draws_chance(f, m) && f->format != PLOT_TERM)
+        fprintf(f->script, ", keyentry %s title 'chance'", floor_style(-1, f->arena));
+    for (int k = 0; k < drawn_floors(f, m); k++)
+        fprintf(f->script, ", keyentry %s title %s", floor_style(k, f->arena), quoted(m->floors[k].name, f->arena));
 }
 
 // The curves' text comes first into memory: only then is it known what the notes must explain.
@@ -396,8 +430,9 @@ static char *curves(figure *f, const model_summary *floors)
     for (int i = 0; f->format != PLOT_TERM && i < f->s->n_models; i++)
         put_seeds(f, i);
     put_floors(f, floors);
-    for (int i = f->s->n_models - 1; i >= 0; i--)
-        put_median(f, f->s->n_models - 1 - i);
+    for (int i = 0; i < f->s->n_models; i++)
+        put_median(f, i);
+    put_floor_legend(f, floors);
     putc('\n', f->script);
     CHECK(fclose(f->script) == 0, "no memory for a figure");
     f->script = whole;
@@ -422,7 +457,8 @@ static bool put_script(figure *f, error *err)
     if (!isfinite(f->largest))
         return error_set(err, "nothing to draw: '%s' has no %s", f->s->head.sweep, plot_y_names[f->o->y]);
     char *text = curves(f, floors);
-    put_frame(f, notes_of(f));
+    const notes explained = notes_of(f);
+    put_frame(f, &explained);
     put_ranges(f, from, to);
     put_trained(f);
     fputs(text, f->script);
@@ -443,7 +479,14 @@ bool plot_write(const summary *s, const plot_options *options, const char *path,
     f.kind = &kinds[f.o->y];
     bool good = put_script(&f, err);
     CHECK(fclose(f.script) == 0, "no memory for a figure");
-    const char *picture = good ? gnuplot_run(script, formats[format].end, &bytes, a, err) : NULL;
+    char *picture = good ? gnuplot_run(script, formats[format].end, &bytes, a, err) : NULL;
+    if (picture && format == PLOT_TERM) {               // its notes follow as text
+        gnuplot_trim(picture);
+        const notes explained = notes_of(&f);
+        for (int i = 0; i < explained.n; i++)
+            picture = arena_text(a, "%s%s\n", picture, explained.line[i]);
+        bytes = strlen(picture);
+    }
     good = picture && (path ? file_write(path, picture, bytes, err)
                             : (fwrite(picture, 1, bytes, stdout) == bytes && fflush(stdout) == 0) || error_set(err, "the figure cannot be printed"));
     free(script);

@@ -16,7 +16,8 @@ static void put_wrapped(FILE *f, const char *text)
     for (const char *word = text; *word;) {
         const size_t n = strcspn(word, " ");
         char piece[512];
-        snprintf(piece, sizeof piece, "%.*s", (int)n, word);
+        memcpy(piece, word, n < sizeof piece ? n : sizeof piece - 1);
+        piece[n < sizeof piece ? n : sizeof piece - 1] = 0;
         const int width = text_width(piece);
         if (column && column + 1 + width > WIDTH)
             column = fprintf(f, "\n  ") - 1;
@@ -119,6 +120,8 @@ static void note_rule(FILE *f, const summary *s, table_format format)
         }
     if (unlearned)
         fputs(". †: most seeds have not learned that, so what they do at greater lengths says nothing about generalisation", t);
+    if (ftell(t) > 0)
+        putc('.', t);
     sentence_end(&text, f, format);
 }
 
@@ -145,12 +148,17 @@ static void put_floors(FILE *t, const model_summary *m, arena *a)
             fprintf(t, "%s%d", i ? " / " : " at ", length[i]);
 }
 
+static const char *share_text(double share, arena *a)
+{
+    return share < 1e-4 ? "under 0.01 %" : arena_text(a, "%.2g %%", 100 * share);
+}
+
 static void put_overlap(FILE *t, const model_summary *m, arena *a)
 {
     const int length[2] = { model_nearest(m, m->trained_length), model_nearest(m, 2 * m->trained_length) };
     for (int i = 0; i < 2; i++)
         if (length[i] && (i == 0 || length[1] != length[0]) && !isnan(model_overlap(m, length[i])))
-            fprintf(t, "%s%.2g %% at %d", i ? ", " : "expected share of test examples seen in training ", 100 * model_overlap(m, length[i]), length[i]);
+            fprintf(t, "%s%s at %d", i ? ", " : "expected share of test examples seen in training ", share_text(model_overlap(m, length[i]), a), length[i]);
     if (m->novel_from >= 0)
         fprintf(t, "%sunder 1 %% seen from length %d on", ftell(t) > 0 ? "; " : "", m->novel_from);
 }
@@ -225,8 +233,8 @@ static void note_few_seeds(FILE *f, const summary *s, table_format format)
         }
     if (!few)
         return;
-    note(f, format, "%s fewer than %d seeds. Whether a model trains reliably cannot be read from so few: even %d successes in %d fit a true success rate of %.0f %%.",
-         few == s->n_models ? "Every model has" : few == 1 ? "One model has" : "Some models have", ENOUGH, most, most, 100 * wilson(most, most, Z95).low);
+    note(f, format, "%s fewer than %d seeds. Whether a model trains reliably cannot be read from so few: even %d solved of %d fit%s a true success rate of %.0f %%.",
+         few == s->n_models ? "Every model has" : few == 1 ? "One model has" : "Some models have", ENOUGH, most, most, most == 1 ? "s" : "", 100 * wilson(most, most, Z95).low);
 }
 
 // Outcomes have two modes, solved or not; a mean over both describes neither.

@@ -231,25 +231,28 @@ static void print_columns(FILE *f, const layout *l, const column *columns, int n
 static void print_seeds(FILE *f, const layout *l, table_format format, bool colour)
 {
     static const char *const headings[] = { "model", "grid point", "seed", "state", "solved", "at trained length", "at the end", "horizon", "steps", "to solve", "training" };
+    const int skip = l->groups ? 0 : 1, columns = (int)LEN(headings) - skip;     // without a grid the second column is left out
     arena *a = l->arena;
-    grid *g = grid_new(LEN(headings), a);
-    for (int i = 0; i < (int)LEN(headings); i++)
-        grid_column(g, i, headings[i], i < 2 || i == 3);
+    grid *g = grid_new(columns, a);
+    for (int i = 0; i < columns; i++)
+        grid_column(g, i, headings[i + (i > 0) * skip], i + skip < 2 || i + skip == 3 || i == 0);
     for (int i = 0; i < l->s->n_models; i++) {
         const model_summary *m = &l->s->models[i];
         for (int j = 0; j < m->n_runs; j++) {
             const run_summary *r = m->runs[j];
             const char **at = grid_row(g);
-            at[0] = r->label, at[1] = r->group;
-            at[2] = arena_text(a, "%lld", (long long)r->seed);
-            at[3] = *r->reason ? arena_text(a, "%s: %s", cell_state_names[r->state], r->reason) : cell_state_names[r->state];
-            at[4] = r->solved < 0 ? "–" : r->solved ? "yes" : "no";
-            at[5] = table_number(run_error(r, l->metric, length_for(m, 1)), a);
-            at[6] = table_number(run_error(r, l->metric, length_for(m, -1)), a);
-            at[7] = r->horizon.t < 0 ? "–" : arena_text(a, "%s%d", r->horizon.open ? "≥ " : "", r->horizon.t);
-            at[8] = r->steps < 0 ? "–" : arena_text(a, "%lld", (long long)r->steps);
-            at[9] = r->steps_to_solve < 0 ? "–" : arena_text(a, "%lld", (long long)r->steps_to_solve);
-            at[10] = table_seconds(r->train_seconds, a);
+            *at++ = r->label;
+            if (l->groups)
+                *at++ = r->group;
+            *at++ = arena_text(a, "%lld", (long long)r->seed);
+            *at++ = *r->reason ? arena_text(a, "%s: %s", cell_state_names[r->state], r->reason) : cell_state_names[r->state];
+            *at++ = r->solved < 0 ? "–" : r->solved ? "yes" : "no";
+            *at++ = table_number(run_error(r, l->metric, length_for(m, 1)), a);
+            *at++ = table_number(run_error(r, l->metric, length_for(m, -1)), a);
+            *at++ = r->horizon.t < 0 ? "–" : arena_text(a, "%s%d", r->horizon.open ? "≥ " : "", r->horizon.t);
+            *at++ = r->steps < 0 ? "–" : arena_text(a, "%lld", (long long)r->steps);
+            *at++ = r->steps_to_solve < 0 ? "–" : arena_text(a, "%lld", (long long)r->steps_to_solve);
+            *at++ = table_seconds(r->train_seconds, a);
         }
     }
     grid_print(f, g, format, colour);

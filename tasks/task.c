@@ -1,3 +1,4 @@
+// What all tasks share: their list, the addresses of examples, overlap of small spaces, an example as text.
 #include "tasks/task.h"
 
 #include <math.h>

@@ -12,7 +12,8 @@ enum { TASK_IGNORE = -1 };                              // a position without a 
 
 typedef struct task_size { int input, output; } task_size;      // vocabularies
 
-// A shallow strategy, run on the generated data; its error is stored with each evaluation. predict() writes one output id a token.
+// A shallow strategy, run on the generated data; its error is stored with each evaluation. predict() writes an output id
+// for every token, asked or not.
 typedef struct task_floor {
     const char *name, *summary;
     void (*predict)(const void *self, const int *input, int tokens, int *output);
@@ -30,7 +31,8 @@ typedef struct task {
     int       (*tokens) (const void *self, int length);
     double    (*space)  (const void *self, int length);                 // log2 of the number of distinct examples
     void      (*example)(const void *self, int length, rng *, int *input, int *target);    // [tokens(length)] each
-    bool      (*prefixes)(const void *self);                            // true: an example cut to a shorter length is an example of that length
+    bool      (*prefixes)(const void *self);                            // true: every symbol is asked, and an example cut to a
+                                                                        // shorter length is an example of that length
     const char *(*symbol)(const void *self, int id, arena *);           // an input id for people; NULL: its number
     const task_floor *floors;                                           // ends with {0}
 } task;
@@ -47,7 +49,8 @@ extern const char *const data_split_names[];
 bool   dataset_open(dataset *, const param_object *description, uint64_t seed, arena *, diag *);
 int    dataset_tokens(const dataset *, int length);
 void   dataset_example(const dataset *, data_split, int length, int64_t index, int *input, int *target);
-// An example for people, a column a token: the lines "input", "symbol" (where the task names its inputs) and "target" ('.': not asked).
+// An example for people, a column a token: the lines "input", "symbol" (where the task names its inputs) and "target"
+// ('.' where nothing is asked).
 const char *dataset_text(const dataset *, const int *input, const int *target, int tokens, arena *);
 double dataset_chance(const dataset *);                 // error of a uniform guess: 1 − 1/outputs
 

@@ -131,11 +131,11 @@ static void window_product(const void *self, const int *input, int tokens, int *
     }
 }
 
-static void last_0(const void *self, const int *input, int tokens, int *output) { window_product(self, input, tokens, output, 0); }
-static void last_1(const void *self, const int *input, int tokens, int *output) { window_product(self, input, tokens, output, 1); }
-static void last_2(const void *self, const int *input, int tokens, int *output) { window_product(self, input, tokens, output, 2); }
-static void last_4(const void *self, const int *input, int tokens, int *output) { window_product(self, input, tokens, output, 4); }
-static void last_8(const void *self, const int *input, int tokens, int *output) { window_product(self, input, tokens, output, 8); }
+static void last_0(const void *self, const int *input, int n, int *output) { window_product(self, input, n, output, 0); }
+static void last_1(const void *self, const int *input, int n, int *output) { window_product(self, input, n, output, 1); }
+static void last_2(const void *self, const int *input, int n, int *output) { window_product(self, input, n, output, 2); }
+static void last_4(const void *self, const int *input, int n, int *output) { window_product(self, input, n, output, 4); }
+static void last_8(const void *self, const int *input, int n, int *output) { window_product(self, input, n, output, 8); }
 
 static const task_floor word_problem_floors[] = {
     { "most-frequent",  "always the identity: no state is more frequent than another", last_0 },
@@ -147,7 +147,8 @@ static const task_floor word_problem_floors[] = {
 };
 
 const task task_word_problem = {
-    .name = "word-problem", .source = "arXiv:2404.08819", .summary = "running product of elements of a finite group", .version = 1,
+    .name = "word-problem", .source = "arXiv:2404.08819", .version = 1,
+    .summary = "running product of elements of a finite group",
     .options = word_problem_params, .options_size = sizeof(word_problem_options), .check = word_problem_check,
     .convention =
         "Every symbol is drawn uniformly from all elements of the group, the identity included. The target at a symbol is the "
@@ -161,6 +162,6 @@ const task task_word_problem = {
         "symbol bos 120 210 021 012 021 021\n"
         "target   .   3   1   0   0   1   0\n",
     .open = word_problem_open, .size = word_problem_size, .fits = word_problem_fits, .tokens = word_problem_tokens,
-    .space = word_problem_space, .example = word_problem_example, .prefixes = word_problem_prefixes, .symbol = word_problem_symbol,
-    .floors = word_problem_floors,
+    .space = word_problem_space, .example = word_problem_example, .prefixes = word_problem_prefixes,
+    .symbol = word_problem_symbol, .floors = word_problem_floors,
 };

@@ -1,11 +1,19 @@
 #include "tests/network_fixture.h"
 #include <string.h>
+#include "nn/cpu.h"
+#include "nn/gemm.h"
 
 #ifdef REAL_DOUBLE
 const double step_tolerance = 1e-10;
 #else
 const double step_tolerance = 1e-4;
 #endif
+
+void fixture_start(void)
+{
+    gemm_start();
+    cpu_use(cpu_best());
+}
 
 fixture fixture_try(const char *entry, int inputs, int outputs, int64_t tokens)
 {

@@ -12,6 +12,7 @@ typedef struct fixture {
 
 extern const double step_tolerance;     // of forward = step, over the position's largest entry: 1e-4 in float, 1e-10 in double
 
+void     fixture_start(void);                                                           // once, before anything is computed
 fixture  fixture_try(const char *entry, int inputs, int outputs, int64_t tokens);       // rejected or not
 fixture  fixture_open(const char *entry, int inputs, int outputs);                      // must be accepted
 void     fixture_close(fixture *);

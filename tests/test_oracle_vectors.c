@@ -10,7 +10,7 @@
 #include <string.h>
 #include <cmocka.h>
 #include "base/safetensors.h"
-#include "nn/gemm.h"
+#include "nn/cpu.h"
 #include "tests/network_fixture.h"
 
 #ifdef REAL_DOUBLE
@@ -83,7 +83,7 @@ static void check_file(const char *file, const safetensors *s, const char *entry
     fixture_close(&f);
 }
 
-static void all_vectors(void **state)
+static void check_folder(void)
 {
     DIR *folder = opendir(TEST_DATA);
     int files = 0;
@@ -107,9 +107,18 @@ static void all_vectors(void **state)
     assert_in_range(files, 10, 1000);
 }
 
+static void all_vectors_at_every_level(void **state)
+{
+    for (int level = 0; level < LEVELS; level++)
+        if (cpu_supports((cpu_level)level)) {
+            cpu_use((cpu_level)level);
+            check_folder();
+        }
+}
+
 int main(void)
 {
-    gemm_start();
-    const struct CMUnitTest tests[] = { cmocka_unit_test(all_vectors) };
+    fixture_start();
+    const struct CMUnitTest tests[] = { cmocka_unit_test(all_vectors_at_every_level) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -119,8 +119,9 @@ static void solved_at(const trial *t, int length, int tokens)
         dataset_example(&t->data, i % 3, length, i, input, target);
         t->solver->solve(t->item->facts, input, tokens, answer);
         if (memcmp(answer, target, tokens * sizeof *target))
-            fail_msg("%s %s, length %d, example %d: the solver disagrees:\n%s%s", t->solver->task, t->item->options, length, i,
-                     dataset_text(&t->data, input, target, tokens, t->arena), dataset_text(&t->data, input, answer, tokens, t->arena));
+            fail_msg("%s %s, length %d, example %d:\n%sand the solver says\n%s", t->solver->task, t->item->options, length, i,
+                     dataset_text(&t->data, input, target, tokens, t->arena),
+                     dataset_text(&t->data, input, answer, tokens, t->arena));
     }
 }
 
@@ -320,8 +321,8 @@ static void golden(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(described), cmocka_unit_test(ids), cmocka_unit_test(solved), cmocka_unit_test(prefixes), cmocka_unit_test(pure),
-        cmocka_unit_test(space), cmocka_unit_test(floors), cmocka_unit_test(symbols), cmocka_unit_test(worked_examples),
-        cmocka_unit_test(golden) };
+        cmocka_unit_test(described), cmocka_unit_test(ids), cmocka_unit_test(solved), cmocka_unit_test(prefixes),
+        cmocka_unit_test(pure), cmocka_unit_test(space), cmocka_unit_test(floors), cmocka_unit_test(symbols),
+        cmocka_unit_test(worked_examples), cmocka_unit_test(golden) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -192,9 +192,9 @@ static void floors(void **state)
     enum { N = 4000 };
     static const struct { const char *name; int window; } known[] = {
         { "most-frequent", 0 }, { "last-symbol", 1 }, { "last-2-symbols", 2 }, { "last-4-symbols", 4 }, { "last-8-symbols", 8 } };
-    static const struct { const char *options; int size, length, bos; } sets[] = {
-        { "{ group: S5 }", 120, 18, 0 }, { "{ group: S5, composition: left, start: bos }", 120, 18, 1 }, { "{ group: A5 }", 60, 12, 0 },
-        { "{ group: S3, start: bos }", 6, 9, 1 }, { "{ group: S5 }", 120, 6, 0 } };
+    static const struct { const char *options; int size, length; } sets[] = {
+        { "{ group: S5 }", 120, 18 }, { "{ group: S5, composition: left, start: bos }", 120, 18 }, { "{ group: A5 }", 60, 12 },
+        { "{ group: S3, start: bos }", 6, 9 }, { "{ group: S5 }", 120, 6 } };
     arena *a = arena_new();
     for (size_t s = 0; s < LEN(sets); s++) {
         const dataset data = open_word_problem(sets[s].options, a);
@@ -244,7 +244,7 @@ static void overlap(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(golden_vectors), cmocka_unit_test(asked_positions), cmocka_unit_test(lengths), cmocka_unit_test(wrong_options),
-        cmocka_unit_test(distribution), cmocka_unit_test(floors), cmocka_unit_test(overlap) };
+        cmocka_unit_test(golden_vectors), cmocka_unit_test(asked_positions), cmocka_unit_test(lengths),
+        cmocka_unit_test(wrong_options), cmocka_unit_test(distribution), cmocka_unit_test(floors), cmocka_unit_test(overlap) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,9 +2,6 @@
 
 void KERNEL(exp_each)(const float *x, float *y, int64_t n)
 {
-    int64_t i = 0;
-    for (; i + W <= n; i += W)
-        store(y + i, exp_vec(load(x + i)));
-    if (i < n)
-        store_part(y + i, exp_vec(load_part(x + i, n - i, 0)), n - i);
+    for (int64_t i = 0; i < n; i += W)
+        store_n(y + i, exp_vec(load_n(x + i, n - i)), n - i);
 }

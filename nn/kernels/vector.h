@@ -12,31 +12,51 @@
 #define KERNEL_DECLARATION_(result, name, arguments) result KERNEL(name) arguments;
 KERNELS(KERNEL_DECLARATION_)
 
+// W floats a vector; MR rows of accumulators, two vectors wide, fill the registers of a matrix product (32 or 16 of them).
 #if defined __AVX512F__
-enum { W = 16 };
+enum { W = 16, MR = 12 };
 #elif defined __AVX2__
-enum { W = 8 };
+enum { W = 8, MR = 6 };
 #else
-enum { W = 4 };
+enum { W = 4, MR = 6 };
 #endif
-typedef float   vec  __attribute__((vector_size(4 * W), aligned(4), may_alias));     // W floats, anywhere
+typedef float   vec  __attribute__((vector_size(4 * W), aligned(4), may_alias));     // anywhere in memory
 typedef int32_t ivec __attribute__((vector_size(4 * W), aligned(4), may_alias));
 
 #define INLINE static inline __attribute__((always_inline))
 
-INLINE vec  load(const float *p)      { return *(const vec *)p; }
-INLINE void store(float *p, vec x)    { *(vec *)p = x; }
-INLINE vec  all(float x)              { return x - (vec){0}; }
+INLINE vec  load(const float *p)            { return *(const vec *)p; }
+INLINE void store(float *p, vec x)          { *(vec *)p = x; }
+INLINE vec  all(float x)                    { return x - (vec){0}; }
 INLINE vec  choose(ivec mask, vec a, vec b) { return (vec)((mask & (ivec)a) | (~mask & (ivec)b)); }     // mask ? a : b
+INLINE vec  vec_max(vec a, vec b)           { return choose(a > b, a, b); }                             // b where one is NaN
+INLINE vec  vec_min(vec a, vec b)           { return choose(a < b, a, b); }
 
-// The last n < W floats of a row; those beyond are `other` when read and untouched when written.
-INLINE vec load_part(const float *p, int64_t n, float other)
+INLINE ivec counting(void)
 {
-    vec x = all(other);
+    ivec k = {0};
+    for (int i = 0; i < W; i++)
+        k[i] = i;
+    return k;
+}
+INLINE ivec first(int64_t n) { return counting() < (int32_t)n - (ivec){0}; }         // true in the first n lanes
+
+// The last n < W floats of a row: those beyond are zero when read and untouched when written.
+INLINE vec load_part(const float *p, int64_t n)
+{
+    vec x = {0};
     memcpy(&x, p, sizeof(float) * (size_t)n);
     return x;
 }
 INLINE void store_part(float *p, vec x, int64_t n) { memcpy(p, &x, sizeof(float) * (size_t)n); }
+INLINE vec  load_n(const float *p, int64_t n)           { return n >= W ? load(p) : load_part(p, n); }
+INLINE void store_n(float *p, vec x, int64_t n)
+{
+    if (n >= W)
+        store(p, x);
+    else
+        store_part(p, x, n);
+}
 
 INLINE float sum(vec x)
 {
@@ -47,7 +67,6 @@ INLINE float sum(vec x)
             s[i] += s[i + w];
     return s[0];
 }
-INLINE vec   vec_max(vec a, vec b) { return choose(a > b, a, b); }        // b where a is NaN
 INLINE float largest(vec x)
 {
     float s[W];
@@ -58,21 +77,44 @@ INLINE float largest(vec x)
     return s[0];
 }
 
+// The two halves of a and b, lane by lane: a0 b0 a1 b1 … and the rest.
+INLINE void interleave(vec a, vec b, vec *low, vec *high)
+{
+    ivec l = {0}, h = {0};
+    for (int i = 0; i < W; i++) {
+        l[i] = i / 2 + (i % 2) * W;
+        h[i] = W / 2 + i / 2 + (i % 2) * W;
+    }
+    *low = __builtin_shuffle(a, b, l);
+    *high = __builtin_shuffle(a, b, h);
+}
+
+// W rows become W columns: log2 W perfect shuffles.
+INLINE void transpose(vec r[W])
+{
+    for (int stage = 1; stage < W; stage *= 2) {
+        vec t[W];
+        for (int i = 0; i < W / 2; i++)
+            interleave(r[i], r[i + W / 2], &t[2 * i], &t[2 * i + 1]);
+        memcpy(r, t, sizeof t);
+    }
+}
+
 // e^x = 2^n · e^r, n = round(x / ln 2), |r| ≤ ln 2 / 2 in two steps (Cody & Waite), e^r by a polynomial of degree 6
-// (minimax); 2^n in two factors, so that n = 128 is reached. 0.7 ulp. 0 below −87.3, +inf above 88.73, NaN stays NaN.
+// (minimax, first two coefficients 1); 2^n in two factors, so that n = 128 is reached. 0.8 ulp. 0 below −87.33, +inf above
+// 88.722, NaN stays NaN.
 INLINE vec exp_vec(vec x)
 {
     const vec magic = all(0x1.8p23f);                               // adding it rounds to the nearest integer
     const vec shifted = x * all(0x1.715476p+0f) + magic, n = shifted - magic;
     const vec r = (x - n * all(0x1.62e4p-1f)) - n * all(0x1.7f7d1cp-20f);
-    vec p = all(0x1.6850e4p-10f) * r + all(0x1.123bccp-7f);
-    p = p * r + all(0x1.555b98p-5f);
-    p = p * r + all(0x1.55548ep-3f);
-    p = p * r + all(0x1.fffff8p-2f);
+    vec p = all(0x1.6a23cep-10f) * r + all(0x1.123a2p-7f);
+    p = p * r + all(0x1.5558f2p-5f);
+    p = p * r + all(0x1.555492p-3f);
+    p = p * r + all(0x1.fffffcp-2f);
     p = p * r + all(1);
     p = p * r + all(1);
     const ivec k = (ivec)shifted - (ivec)magic, half = k >> 1;
     const vec y = p * (vec)((half + 127) << 23) * (vec)((k - half + 127) << 23);
-    const vec below = choose(x < all(-87.336f), all(0), y);
-    return choose(x > all(88.72283f), all(__builtin_inff()), below);
+    return choose(x < all(-87.33654f), all(0), choose(x > all(88.72283f), all(__builtin_inff()), y));
 }

@@ -103,7 +103,8 @@ static void solve(const void *facts_, const int *input, int tokens, int *target)
         if (f->mark && t == 0)
             continue;
         acc = f->left ? multiply(f->group, &list[input[t]], &acc) : multiply(f->group, &acc, &list[input[t]]);
-        if (f->asked == EVERY || (f->asked == NOT_LAST && !last) || (f->asked == NOT_FIRST && !first) || (f->asked == ONLY_LAST && last))
+        const bool asked_here[] = { [EVERY] = true, [NOT_LAST] = !last, [NOT_FIRST] = !first, [ONLY_LAST] = last };
+        if (asked_here[f->asked])
             for (int i = 0; i < size; i++)
                 if (!memcmp(&list[i], &acc, sizeof acc))
                     target[t] = i;
@@ -117,7 +118,8 @@ static const solver_case cases[] = {
     { "{ group: S3, start: bos }",                                6, FACTS({{'S', 3}}, .mark = true) },
     { "{ group: S5, start: bos, scored: all-but-last }",          6, FACTS({{'S', 5}}, .mark = true, .asked = NOT_LAST) },
     { "{ group: A5, composition: left, scored: all-but-first }",  6, FACTS({{'A', 5}}, .left = true, .asked = NOT_FIRST) },
-    { "{ group: S3, composition: left, start: bos, scored: last }", 6, FACTS({{'S', 3}}, .left = true, .mark = true, .asked = ONLY_LAST) },
+    { "{ group: S3, composition: left, start: bos, scored: last }", 6,
+      FACTS({{'S', 3}}, .left = true, .mark = true, .asked = ONLY_LAST) },
     { "{ group: Z60 }",                                           6, FACTS({{'Z', 60}}) },
     { "{ group: A4xZ5 }",                                         6, FACTS({{'A', 4}, {'Z', 5}}) },
     { "{ group: S3xZ2xZ2, composition: left }",                   6, FACTS({{'S', 3}, {'Z', 2}, {'Z', 2}}, .left = true) },

@@ -1,0 +1,75 @@
+#!/bin/sh
+# A sweep from the command line: table and figure, nothing done twice, the same bits for threads, jobs, levels, kills.
+. "$(dirname "$0")/../lib/cli.sh"
+
+run() { "$program" run "$smoke" --store "$@" >"$work/out" 2>"$work/err"; }
+count_cells() { ls "$1" | grep -c '^word-problem'; }
+
+check 'the smoke sweep runs'                        run "$work/one" --threads 1 --jobs 2
+check 'its table stands on standard output'         says "$work/out" psm-softmax
+check 'its figure is named'                         says "$work/out" "figure: $work/one/figures/smoke.png"
+check 'the figure is a whole PNG'                   sh -c "tail -c 8 '$work/one/figures/smoke.png' | grep -q IEND"
+check 'four cells lie in the store'                 [ "$(count_cells "$work/one")" = 4 ]
+again() { before=$(measured "$work/one"; ls -l "$work"/one/*/result.json); run "$work/one" && after=$(measured "$work/one"; ls -l "$work"/one/*/result.json) && [ "$before" = "$after" ]; }
+check 'the same command again trains nothing'       again
+
+for threads in 2 3 7; do
+    check "$threads threads give the same bits" sh -c "
+        '$program' run '$smoke' --store '$work/t$threads' --threads $threads --jobs 1"
+    check "  (compared, $threads)" same_results "$work/one" "$work/t$threads"
+done
+for level in x86-64 x86-64-v3 x86-64-v4; do
+    "$program" --cpu $level --version >/dev/null 2>&1 || continue
+    for threads in 1 2 3 7; do
+        check "level $level runs with $threads threads" "$program" --cpu $level run "$smoke" --store "$work/$level-$threads" --threads $threads --jobs 1
+        check "  with the same bits" same_results "$work/$level-1" "$work/$level-$threads"
+    done
+done
+
+# Killed without a chance to say anything, again and again, with a checkpoint at every step.
+killed() {
+    for try in 1 2 3 4 5 6; do
+        timeout -s KILL 0.$((try % 3 + 2)) "$program" run "$smoke" --store "$work/killed" --checkpoint-every 0 --jobs 1 >/dev/null 2>&1
+    done
+    ls "$work/killed" | grep -q word-problem || { echo 'killed before anything began'; return 1; }
+    run "$work/killed" --checkpoint-every 0
+}
+check 'kill -9 and resume, over and over'           killed
+check '  gives the same bits as an uninterrupted run' same_results "$work/one" "$work/killed"
+
+interrupted() {
+    "$program" run "$smoke" --store "$work/interrupted" --checkpoint-every 1000 --jobs 1 >"$work/out" 2>"$work/err" &
+    pid=$!
+    sleep 0.4
+    kill -INT $pid
+    wait $pid
+    status=$?
+    [ $status = 130 ] || { echo "status $status"; cat "$work/err"; return 1; }
+    says "$work/err" 'nothing is lost'
+}
+check 'an interrupt ends with 130 and one clear line'  interrupted
+check '  and the same command continues'            run "$work/interrupted"
+check '  to the same bits'                          same_results "$work/one" "$work/interrupted"
+
+two_at_once() {
+    "$program" run "$smoke" --store "$work/shared" >/dev/null 2>&1 &
+    run "$work/shared"
+    status=$?
+    wait
+    [ $status = 0 ] && run "$work/shared"
+}
+check 'two sweeps on one store do not disturb each other' two_at_once
+check '  and give the same bits'                    same_results "$work/one" "$work/shared"
+
+check 'new lengths cost an evaluation, not a training' sh -c "
+    sed 's/to: 24/to: 30/' '$smoke' >'$work/longer.yaml' && '$program' run '$work/longer.yaml' --store '$work/one' &&
+    ls '$work'/one/*/evaluate-* | wc -l | grep -qx 8"
+check 'status'                                      sh -c "'$program' status '$smoke' --store '$work/one' | grep -q '4 done'"
+check 'a table as Markdown'                         sh -c "'$program' table '$smoke' --store '$work/one' --format md | grep -q '^|'"
+for kind in svg pdf; do
+    check "a figure as $kind"                       sh -c "'$program' plot '$smoke' --store '$work/one' -o '$work/figure.$kind' && [ -s '$work/figure.$kind' ]"
+done
+check 'a figure with characters'                    sh -c "'$program' plot '$smoke' --store '$work/one' --term | grep -q psm"
+check '--dry-run runs nothing'                      sh -c "'$program' run '$smoke' --store '$work/none' --dry-run | grep -q 'ms/step' && [ ! -e '$work/none' ]"
+check '--only chooses'                              sh -c "'$program' run '$smoke' --store '$work/only' --only 'transformer.*s1' && [ \$(ls '$work/only' | grep -c word-problem) = 1 ]"
+finish
