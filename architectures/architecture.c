@@ -3,12 +3,14 @@
 #include "architectures/backbone.h"
 
 static const char *const preset_words[] = {
-    [INIT_GPT2] = "gpt2", [INIT_MAMBA] = "mamba", [INIT_FLA] = "fla", [INIT_XLSTM] = "xlstm", [INIT_ZOOLOGY] = "zoology", [INIT_PSM] = "psm", NULL
+    [INIT_GPT2] = "gpt2", [INIT_MAMBA] = "mamba", [INIT_FLA] = "fla", [INIT_XLSTM] = "xlstm", [INIT_ZOOLOGY] = "zoology",
+    [INIT_PSM] = "psm", NULL
 };
 enum { INIT_PRESET, INIT_STDS };
 const param init_alternatives[] = {
     [INIT_PRESET] = { "preset", PARAM_CHOICE, 0, "gpt2", 0, 0, preset_words, "a published initialisation", 0 },
-    [INIT_STDS] = { "stds", PARAM_SECTION, 0, "{}", sizeof(init_options), 0, init_params, "a preset with stds of one's own by kind of weight", 0 },
+    [INIT_STDS] = { "stds", PARAM_SECTION, 0, "{}", sizeof(init_options), 0, init_params,
+                    "a preset with stds of one's own by kind of weight", 0 },
     {0}
 };
 
@@ -16,11 +18,13 @@ const object_family *architecture_family(void)
 {
     static const object *entries[64];
     static object_family family = { .what = "architecture", .entries = entries };
-    if (family.n == 0) {
-        arena *forever = arena_new();
-        for (int i = 0; i < architecture_list_length; i++)
+    static arena *forever;
+    if (!forever) {
+        forever = arena_new();
+        const int own = architecture_list_length;
+        for (int i = 0; i < own; i++)
             entries[i] = &architecture_list[i]->object;
-        family.n = architecture_list_length + backbone_architectures(entries + architecture_list_length, (int)LEN(entries) - architecture_list_length, forever);
+        family.n = own + backbone_architectures(entries + own, (int)LEN(entries) - own, forever);
     }
     return &family;
 }
@@ -31,8 +35,8 @@ bool network_fits(const param_object *description, int inputs, int outputs, int6
     const common_options *common = description->options;
     bool fits = true;
     if (common->tie && inputs != outputs) {
-        diag_error(d, description->at, "tie: true needs equal vocabularies, but the task reads %d symbols and answers with %d; write tie: false",
-                   inputs, outputs);
+        diag_error(d, description->at, "tie: true needs equal vocabularies, but the task reads %d symbols and answers with %d; "
+                   "write tie: false", inputs, outputs);
         fits = false;
     }
     return (!a->fits || a->fits(description->options, tokens, description->at, d)) && fits;
@@ -77,7 +81,8 @@ network *network_open(const param_object *description, int inputs, int outputs, 
     model_open(&n->model, life);
     n->embedding = model_weight(&n->model, "embed.tokens", 2, (const int64_t[]){ inputs, D }, WEIGHT_EMBEDDING);
     n->architecture->build(n);
-    n->head = common->tie ? n->embedding : model_weight(&n->model, "head.weight", 2, (const int64_t[]){ outputs, D }, WEIGHT_HEAD);
+    n->head = common->tie ? n->embedding
+                          : model_weight(&n->model, "head.weight", 2, (const int64_t[]){ outputs, D }, WEIGHT_HEAD);
     if (common->head_bias)
         n->head_bias = model_weight(&n->model, "head.bias", 1, (const int64_t[]){ outputs }, WEIGHT_BIAS);
     model_close(&n->model);

@@ -8,7 +8,7 @@ typedef struct network network;
 typedef struct architecture {
     OBJECT;
     const mixer *mixer;                                                       // of a backbone of one mixer; else NULL
-    // Rules that need more than the options: `length` is the longest that will be asked for, in tokens.
+    // Rules that need more than the options: `tokens` is the longest that will be asked for. May be NULL.
     bool    (*fits)   (const void *options, int64_t tokens, mark at, diag *);
     void    (*build)  (network *);                                            // declares its weights
     void    (*stage)  (network *, int stage, int stages, bool begins);        // see network_stage; may be NULL
@@ -16,7 +16,7 @@ typedef struct architecture {
     void    (*begin)  (const network *, stream *);                            // s->state
     void    (*step)   (const network *, stream *, const int *tokens, real *y);      // [B] → [B, D]
     int     (*versions)(const void *options, const object **used, int room);  // the mixers it uses, for the identity
-    int     (*depth)  (const void *options, int64_t tokens);                  // PSM: most applications of Agg in sequence; NULL: no such thing
+    int     (*depth)  (const void *options, int64_t tokens);                  // PSM: most Agg in sequence; NULL: no such thing
 } architecture;
 
 extern const architecture *const architecture_list[];     // made by the build: those with a file of their own
@@ -33,9 +33,10 @@ typedef struct common_options {                           // first in every arch
 } common_options;
 #define COMMON_PARAMS(T, preset) \
     { "d_model",   PARAM_INT,  offsetof(T, common.d_model),   NULL,    1, 65536, 0, "width of the hidden vectors", 0 }, \
-    { "tie",       PARAM_BOOL, offsetof(T, common.tie),       "false", 0, 0,     0, "head = token embedding (needs equal vocabularies)", 0 }, \
+    { "tie",       PARAM_BOOL, offsetof(T, common.tie),       "false", 0, 0,     0, "head = token embedding", 0 }, \
     { "head_bias", PARAM_BOOL, offsetof(T, common.head_bias), "false", 0, 0,     0, "a bias in the head", 0 }, \
-    { "init",      PARAM_ONE_OF, offsetof(T, common.init),    preset,  0, 0, init_alternatives, "initialisation: a preset, or stds by kind of weight", 0 }
+    { "init",      PARAM_ONE_OF, offsetof(T, common.init),    preset,  0, 0,     init_alternatives, \
+      "initialisation: a preset, or stds by kind of weight", 0 }
 extern const param init_alternatives[];
 
 struct network {
@@ -44,7 +45,7 @@ struct network {
     int         inputs, outputs;                          // vocabularies
     model       model;
     tensor     *embedding;                                // "embed.tokens" [inputs, D]
-    tensor     *head, *head_bias;                         // "head.weight" [outputs, D] (tie: the embedding), "head.bias" [outputs] or NULL
+    tensor     *head, *head_bias;                         // "head.weight" [outputs, D] or the embedding; "head.bias" or NULL
     init_options init;                                    // the preset with what the options change in it
     void       *self;                                     // the architecture's own
 };

@@ -137,12 +137,13 @@ static void attention_step(const layer *l, stream *s, void *state, const real *x
         return;
     const kv_cache *cache = state;
     const arena_mark start = arena_save(s->work);
-    real *q = arena_take(s->work, (size_t)(B * D) * sizeof(real)), *mixed = arena_take(s->work, (size_t)(B * D) * sizeof(real));
+    real *q = arena_take(s->work, (size_t)(B * D) * sizeof(real));
+    real *mixed = arena_take(s->work, (size_t)(B * D) * sizeof(real));
     real *score = arena_take(s->work, (size_t)(B * c->heads * cache->length) * sizeof(real));
     layer_linear_step(s, x, l->weight[QKV], l->weight[QKV_BIAS], 0, D, q);
     attend a = { cache, q, mixed, score, (int)B, c->heads, (int)D };
-    const int64_t work = cache->length * (D / c->heads), piece = work < 16384 ? 16384 / work : 1;      // multiply-adds a piece: from 16384 on
-    team_each(s->team, B * c->heads, piece, attend_piece, &a);
+    const int64_t work = cache->length * (D / c->heads), enough = 16384;           // multiply-adds of a head, of a piece
+    team_each(s->team, B * c->heads, work < enough ? enough / work : 1, attend_piece, &a);
     layer_linear_step(s, mixed, l->weight[OUT], l->weight[OUT_BIAS], 0, D, y);
     arena_restore(s->work, start);
 }

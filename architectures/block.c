@@ -57,7 +57,8 @@ void norm_step(const block_norm_layer *n, int B, int D, const real *x, real *y)
 
 int block_branches(const block_options *o) { return 1 + (o->mlp != MLP_NONE); }
 
-void block_build(model *m, block *b, const char *prefix, const block_options *o, const mixer *mix, const void *mixer_options, int D)
+void block_build(model *m, block *b, const char *prefix, const block_options *o, const mixer *mix, const void *mixer_options,
+                 int D)
 {
     *b = (block){ .layer = { mix, mixer_options, NAME(prefix, "mixer"), D, NULL }, .mlp = o->mlp };
     norm_build(m, &b->norm[0], NAME(prefix, "norm1"), o->norm, o->norm_eps, D, NULL);
@@ -115,7 +116,8 @@ void block_feed(const block *b, stream *s, void *state, const real *x)
 static void mlp_step(const block *b, const stream *s, real *x)                  // [B, D], in place
 {
     const int64_t D = b->layer.D, width = tensor_columns(b->up), B = s->B;
-    real *y = arena_take(s->work, (size_t)(B * D) * sizeof(real)), *inner = arena_take(s->work, (size_t)(B * width) * sizeof(real));
+    real *y = arena_take(s->work, (size_t)(B * D) * sizeof(real));
+    real *inner = arena_take(s->work, (size_t)(B * width) * sizeof(real));
     norm_step(&b->norm[1], s->B, b->layer.D, x, y);
     layer_linear_step(s, y, b->up, b->up_bias, 0, width, inner);
     const real root = sqrt(2 / (real)M_PI), half = (real)0.5, cubic = (real)0.044715;

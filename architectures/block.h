@@ -22,10 +22,11 @@ typedef struct block {
 void block_build(model *, block *, const char *prefix, const block_options *, const mixer *, const void *mixer_options, int D);
 int  block_branches(const block_options *);         // residual branches a block, for scaled initialisations
 
-// The stream between blocks is a sum that is not yet taken: x + r (r NULL: x alone), so that the next norm takes both in one pass.
+// The stream between blocks is a sum that is not yet taken: x + r (r NULL: x alone); the next norm takes both in one pass.
 typedef struct residual { tensor *x, *r; } residual;                                            // [B, T, D]
 residual block_forward(const block *, graph *, residual);
-residual block_forward_part(const block *, graph *, residual, attention_mask, int64_t first);   // rows from `first` on, [B, T − first, D]
+// Only the rows from `first` on are wanted, [B, T − first, D].
+residual block_forward_part(const block *, graph *, residual, attention_mask, int64_t first);
 
 // The state of s->B sequences; block_step changes x [B, D] in place, block_feed only the state.
 void    *block_begin(const block *, stream *);

@@ -10,8 +10,8 @@ static const char *const position_words[] = { "none", "learned", NULL };
     { name, type, offsetof(backbone_options, field), initial, lo, hi, of, help, 0 }
 static const param backbone_params[] = {
     COMMON_PARAMS(backbone_options, "gpt2"),
-    FIELD("layers",     PARAM_INT,    layers,          "2",     1, 1024,    0, "blocks"),
-    FIELD("norm",       PARAM_CHOICE, block.norm,      "layer", 0, 0,       block_norm_words, "in front of mixer and MLP, and at the end"),
+    FIELD("layers",     PARAM_INT,    layers,          "2",     1, 256,     0, "blocks"),
+    FIELD("norm",       PARAM_CHOICE, block.norm,      "layer", 0, 0,       block_norm_words, "before mixer, MLP and head"),
     FIELD("norm_eps",   PARAM_REAL,   block.norm_eps,  "1e-5",  0, 1,       0, "added to the variance"),
     FIELD("mlp",        PARAM_CHOICE, block.mlp,       "gelu",  0, 0,       mlp_words, "behind each mixer"),
     FIELD("mlp_width",  PARAM_INT,    block.mlp_width, "auto",  1, 1 << 20, 0, "inner width; auto: 4·d_model"),
@@ -39,8 +39,8 @@ static bool derived_fits(const void *options, int64_t tokens, mark at, diag *d)
     const backbone_options *o = options;
     if (o->positions != POSITIONS_LEARNED || tokens <= o->max_length)
         return true;
-    diag_error(d, at, "learned positions reach max_length: %d, but %lld tokens are asked for; write max_length: %lld, or other positions",
-               o->max_length, (long long)tokens, (long long)tokens);
+    diag_error(d, at, "learned positions reach max_length: %d, but %lld tokens are asked for; write max_length: %lld, "
+               "or other positions", o->max_length, (long long)tokens, (long long)tokens);
     return false;
 }
 
@@ -100,7 +100,7 @@ static const param *table_of_mixer(const mixer *m, arena *a)
         table[n + i] = m->options[i];
         table[n + i].offset += MIXER_OPTIONS;
         for (int k = 0; k < n; k++)
-            CHECK(strcmp(table[k].name, m->options[i].name) != 0, "mixer %s has the backbone's option %s", m->name, table[k].name);
+            CHECK(strcmp(table[k].name, m->options[i].name) != 0, "mixer %s has the backbone's %s", m->name, table[k].name);
     }
     return table;
 }
@@ -113,7 +113,7 @@ static const param *table_of_hybrid(arena *a)
     memcpy(table, backbone_params, sizeof backbone_params);
     for (int i = 0; i < n; i++)
         if (strcmp(table[i].name, "layers") == 0)
-            table[i] = (param)FIELD("stack", PARAM_LIST, stack, NULL, 1, 1024, element, "the blocks' mixers, first to last");
+            table[i] = (param)FIELD("stack", PARAM_LIST, stack, NULL, 1, 256, element, "the blocks' mixers in order");
     return table;
 }
 

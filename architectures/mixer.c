@@ -19,7 +19,8 @@ tensor *layer_weight_shape(model *m, const layer *l, const char *name, weight_ki
     return model_weight(m, arena_text(m->life, "%s.%s", l->prefix, name), rank, dim, kind);
 }
 
-void layer_linear_step(const stream *s, const real *x, const tensor *W, const tensor *b, int64_t first, int64_t columns, real *y)
+void layer_linear_step(const stream *s, const real *x, const tensor *W, const tensor *b, int64_t first, int64_t columns,
+                       real *y)
 {
     for (int64_t row = 0; row < s->B; row++) {
         if (b)

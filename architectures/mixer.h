@@ -27,16 +27,16 @@ typedef struct stream {
 
 struct mixer {
     OBJECT;
-    const char *architecture, *block;   // its published block: an architecture of this name, with these backbone defaults; NULL: none
+    const char *architecture, *block;   // its published block: an architecture's name, the backbone's defaults in it; NULL: none
     bool     (*fits)   (const void *options, int D, mark at, diag *);             // heads must divide D …; may be NULL
     void     (*build)  (model *, layer *);                                        // declares weights, fills layer->weight
     tensor  *(*forward)(const layer *, graph *, tensor *x);                       // [B, T, D] → [B, T, D]
-    // PSM's Agg and Inf: under either mask, and only rows from `first` on are wanted: [B, T, D] → [B, T − first, D]. May be NULL.
+    // PSM's Agg and Inf: under either mask, only rows from `first` on are wanted: [B, T, D] → [B, T − first, D]. May be NULL.
     tensor  *(*forward_part)(const layer *, graph *, tensor *x, attention_mask, int64_t first);
     void    *(*begin)  (const layer *, stream *);                                 // the state of s->B sequences
     // [B, D] → [B, D]; y NULL: only the state is wanted.
     void     (*step)   (const layer *, stream *, void *state, const real *x, real *y);
-    int64_t  (*state_bytes)(const void *options, int D, int64_t T);               // after T tokens, one sequence, as the theory says
+    int64_t  (*state_bytes)(const void *options, int D, int64_t T);               // after T tokens, one sequence, by theory
 };
 
 extern const mixer *const mixer_list[];          // made by the build
@@ -47,5 +47,7 @@ const object_family *mixer_family(void);
 tensor *layer_weight_shape(model *, const layer *, const char *name, weight_kind, int rank, const int64_t *dim);
 #define layer_weight(model_, layer_, name, kind, ...) layer_weight_shape(model_, layer_, name, kind, TENSOR_DIMS_(__VA_ARGS__))
 // y = x·W[:, first … first+columns) + b there, for the B rows of one token: x [B, K], y [B, columns].
-void    layer_linear_step(const stream *, const real *x, const tensor *W, const tensor *b, int64_t first, int64_t columns, real *y);
-tensor *mixer_rows(graph *, tensor *x, int64_t from, int64_t to);               // x[:, from … to), [N, T, D] → [N, to − from, D]
+void    layer_linear_step(const stream *, const real *x, const tensor *W, const tensor *b, int64_t first, int64_t columns,
+                          real *y);
+// x[:, from … to), [N, T, D] → [N, to − from, D]
+tensor *mixer_rows(graph *, tensor *x, int64_t from, int64_t to);

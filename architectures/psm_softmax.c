@@ -32,12 +32,12 @@ typedef struct psm_options {
 
 static const param psm_params[] = {
     COMMON_PARAMS(psm_options, "psm"),
-    { "heads", PARAM_INT, offsetof(psm_options, attention.heads), "4", 1, 1024, 0, "heads of every block; must divide d_model", 0 },
+    { "heads", PARAM_INT, offsetof(psm_options, attention.heads), "4", 1, 1024, 0, "of every block; must divide d_model", 0 },
     INT   (psm_options, chunk,      "1", 1, 1 << 20, "tokens a chunk"),
-    INT   (psm_options, agg_layers, "1", 1, 256, "blocks of Agg"),
-    INT   (psm_options, inf_layers, "1", 1, 256, "blocks of Inf"),
-    CHOICE(psm_options, shared,     "never", shared_words, "Agg and Inf use the same blocks (never the same final norms); from the last stage on Agg has copies"),
-    CHOICE(psm_options, identity,   "learned", identity_words, "what Inf sees in front of chunk 0; none: nothing, as in the authors' code"),
+    INT   (psm_options, agg_layers, "1", 1, 128, "blocks of Agg"),
+    INT   (psm_options, inf_layers, "1", 1, 128, "blocks of Inf"),
+    CHOICE(psm_options, shared,     "never", shared_words, "Agg uses Inf's blocks (not its norm); copies from the last stage on"),
+    CHOICE(psm_options, identity,   "learned", identity_words, "what Inf sees before chunk 0; none: nothing, as published"),
     CHOICE(psm_options, agg_mask,   "full", mask_words, "Agg's attention"),
     CHOICE(psm_options, bracketing, "blelloch", bracketing_words, "order of the combinations; left-fold is not parallel"),
     BOOL  (psm_options, encoder_norm,  "false", "Enc ends with Agg's final norm, whose gain then starts at 0.2"),
@@ -62,7 +62,8 @@ static bool psm_check(const void *options, mark at, diag *d)
     const psm_options *o = options;
     const int before = diag_errors(d);
     if (o->shared != SHARED_NEVER && o->agg_layers != o->inf_layers)
-        diag_error(d, at, "shared: %s needs as many agg_layers (%d) as inf_layers (%d)", shared_words[o->shared], o->agg_layers, o->inf_layers);
+        diag_error(d, at, "shared: %s needs as many agg_layers (%d) as inf_layers (%d)", shared_words[o->shared],
+                   o->agg_layers, o->inf_layers);
     if (o->common.d_model > 0)
         mixer_attention.fits(&o->attention, o->common.d_model, at, d);
     return diag_errors(d) == before;
@@ -82,7 +83,8 @@ static block *build_blocks(network *n, const char *prefix, int layers)
     const block_options b = { .norm = BLOCK_NORM_LAYER, .mlp = MLP_GELU, .mlp_width = o->mlp_width, .norm_eps = o->norm_eps };
     block *blocks = arena_take(m->life, (size_t)layers * sizeof *blocks);
     for (int i = 0; i < layers; i++)
-        block_build(m, &blocks[i], arena_text(m->life, "%s.%d", prefix, i), &b, &mixer_attention, &o->attention, o->common.d_model);
+        block_build(m, &blocks[i], arena_text(m->life, "%s.%d", prefix, i), &b, &mixer_attention, &o->attention,
+                    o->common.d_model);
     return blocks;
 }
 

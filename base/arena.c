@@ -109,7 +109,7 @@ arena_mark arena_save(const arena *a) { return (arena_mark){ a->current, a->used
 
 void arena_restore(arena *a, arena_mark m)
 {
-    CHECK(m.total <= a->total && m.block <= a->current, "the mark (%zu bytes) is later than the arena (%zu bytes)", m.total, a->total);
+    CHECK(m.total <= a->total && m.block <= a->current, "the mark (%zu bytes) is later than the arena (%zu)", m.total, a->total);
     for (int i = m.block; i < a->n && i <= a->current; i++) {
         const size_t kept = i == m.block ? m.used : 0;
         ASAN_POISON_MEMORY_REGION(a->blocks[i].start + kept, a->blocks[i].size - kept);

@@ -55,7 +55,7 @@ void diag_error(diag *d, mark at, const char *format, ...)
     va_end(values);
     CHECK(length >= 0, "no memory left for a message");
     for (char *c = text; *c; c++)
-        if (iscntrl((unsigned char)*c)) *c = ' ';       // a name in the message is the user's: one line, no control of the terminal
+        if (iscntrl((unsigned char)*c)) *c = ' ';       // the user's words: one line, no control of the terminal
 
     for (int i = 0; i < d->n; i++)
         if (!compare_places(d->reports[i].at, at) && !strcmp(d->reports[i].text, text)) {

@@ -174,7 +174,7 @@ bool file_write_parts(const char *path, const file_part *part, int n, error *e)
         errno = code;
         return ok || failed(e, "write", path);
     }
-    char *target = realpath(path, NULL);                                            // what a link points to is replaced, not the link
+    char *target = realpath(path, NULL);                            // what a link points to is replaced, not the link
     const bool ok = replace(target ? target : path, part, n);
     const int code = errno;
     free(target);
@@ -329,7 +329,8 @@ bool file_log_line(file_log *log, const char *line, size_t bytes, error *e)
     }
     if (written >= 0) errno = ENOSPC;
     failed(e, "write", log->path);
-    if (ftruncate(log->fd, log->bytes)) file_log_close(log);        // not counted: part of the same operation. No line may follow half a one
+    // Taken back, or no line may follow half a one. Not counted: part of the same operation.
+    if (ftruncate(log->fd, log->bytes)) file_log_close(log);
     return false;
 }
 

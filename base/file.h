@@ -14,7 +14,7 @@ char *file_read(const char *path, size_t *bytes, arena *, error *);             
 bool  file_exists(const char *path);
 bool  file_make_folder(const char *path, error *);                                                 // and its parents; there already is fine
 bool  file_remove(const char *path, error *);                                                      // absent is fine
-bool  file_remove_leftovers(const char *folder, error *);                                          // hidden files of writes that a kill cut short; for who owns the folder
+bool  file_remove_leftovers(const char *folder, error *);                                          // what killed writes left; for its owner
 
 // A log: lines appended with one write each, so that a line is whole or absent; cut back when a run resumes.
 typedef struct file_log { int fd; int64_t bytes; char path[512]; } file_log;

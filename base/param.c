@@ -88,21 +88,6 @@ void param_clear(const param *p, void *value, arena *a)
     if (p->type == PARAM_SECTION) param_defaults(p->of, value, a);
 }
 
-// A copy of the tree that lies at one place: what a default or an override says is not in any file's line 1.
-static yaml *placed(const yaml *y, mark at, arena *a)
-{
-    yaml *copy = arena_take(a, sizeof *copy);
-    *copy = *y;
-    copy->at = at;
-    copy->item = arena_take(a, (size_t)y->n * sizeof *copy->item);
-    copy->key = y->key ? arena_take(a, (size_t)y->n * sizeof *copy->key) : NULL;
-    for (int i = 0; i < y->n; i++) {
-        copy->item[i] = placed(y->item[i], at, a);
-        if (y->key) copy->key[i] = placed(y->key[i], at, a);
-    }
-    return copy;
-}
-
 // A scalar's default is its text as it stands, unless in quotes: TEXT "" is the text without letters.
 static const yaml *initial_value(const param *p, arena *a, diag *d)
 {
@@ -123,7 +108,6 @@ void param_default(const param *p, void *value, arena *a)
     }
     diag *d = diag_new();
     const yaml *y = initial_value(p, a, d);
-    if (y) y = placed(y, (mark){ NULL, 0, 0 }, a);
     const bool ok = y && param_read_value(p, value, y, p->name, a, d);
     if (!ok) diag_print(d, stderr);
     CHECK(ok, "the default of '%s', %s, is not allowed by its own table", p->name, p->initial);
@@ -164,6 +148,21 @@ static bool step_into(place *at, const char *word, size_t length)
     at->p = at->table ? param_find(at->table, word, length) : NULL;
     if (at->p) at->value = (char *)at->options + at->p->offset;
     return at->p != NULL;
+}
+
+// A copy of the tree that lies at one place, where the override was written, not in line 1 of its text.
+static yaml *placed(const yaml *y, mark at, arena *a)
+{
+    yaml *copy = arena_take(a, sizeof *copy);
+    *copy = *y;
+    copy->at = at;
+    copy->item = arena_take(a, (size_t)y->n * sizeof *copy->item);
+    copy->key = y->key ? arena_take(a, (size_t)y->n * sizeof *copy->key) : NULL;
+    for (int i = 0; i < y->n; i++) {
+        copy->item[i] = placed(y->item[i], at, a);
+        if (y->key) copy->key[i] = placed(y->key[i], at, a);
+    }
+    return copy;
 }
 
 bool param_set(const param *table, void *options, const char *path, const char *text, mark at, arena *a, diag *d)

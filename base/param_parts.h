@@ -2,7 +2,9 @@
 #pragma once
 #include "base/param.h"
 
-bool param_read_value(const param *, void *value, const yaml *, const char *label, arena *, diag *);     // "'label' takes …"; false after a report
+// "'label' takes …"; false after a report.
+bool param_read_value(const param *, void *value, const yaml *, const char *label, arena *, diag *);
+const param *param_choose(const param *alternatives, const yaml *);     // which one it is read as; NULL: none takes its form
 void param_unknown_key(const param *table, const char *key, const char *owner, mark at, arena *, diag *);
 bool param_has_auto(const param *);                          // "auto" may be written
 bool param_value_is_auto(const param *, const void *value);

@@ -110,7 +110,8 @@ static yaml *list_as_yaml(const param *p, const void *value, param_print_kind pr
 {
     const param_list *list = value;
     yaml *y = container(YAML_LIST, list->n, a);
-    for (; y->n < list->n; y->n++) y->item[y->n] = as_yaml(p->of, (const char *)list->items + (size_t)y->n * param_size(p->of), print, a);
+    const char *item = list->items;
+    for (; y->n < list->n; item += param_size(p->of)) y->item[y->n++] = as_yaml(p->of, item, print, a);
     return y;
 }
 
@@ -133,18 +134,25 @@ static yaml *object_as_yaml(const param *p, const void *value, param_print_kind 
     return o->type ? table_as_yaml(object_table(o->type), o->options, o->type->name, print, a) : scalar("", false, a);
 }
 
+// What is printed must be read as the same alternative again, or two settings would have one identity: 1.0, a share,
+// is not 1, a number of steps; a section with nothing changed is not another one's {}.
 static yaml *one_of_as_yaml(const param *p, const void *value, param_print_kind print, arena *a)
 {
     const param_one_of *chosen = value;
-    return chosen->value ? as_yaml((const param *)p->of + chosen->which, chosen->value, print, a) : scalar("", false, a);
+    if (!chosen->value) return scalar("", false, a);
+    const param *way = (const param *)p->of + chosen->which;
+    yaml *y = as_yaml(way, chosen->value, print, a);
+    if (param_choose(p->of, y) == way) return y;
+    return way->type == PARAM_REAL ? scalar(arena_text(a, "%s.0", y->text), false, a) : as_yaml(way, chosen->value, PRINT_ALL, a);
 }
 
 static yaml *as_yaml(const param *p, const void *value, param_print_kind print, arena *a)
 {
     static yaml *(*const writers[])(const param *, const void *, param_print_kind, arena *) = {
-        [PARAM_INT] = int_as_yaml,         [PARAM_REAL] = real_as_yaml,     [PARAM_BOOL] = bool_as_yaml, [PARAM_CHOICE] = choice_as_yaml,
-        [PARAM_TEXT] = text_as_yaml,       [PARAM_LIST] = list_as_yaml,     [PARAM_MAP] = map_as_yaml,
-        [PARAM_SECTION] = section_as_yaml, [PARAM_OBJECT] = object_as_yaml, [PARAM_ONE_OF] = one_of_as_yaml,
+        [PARAM_INT] = int_as_yaml,         [PARAM_REAL] = real_as_yaml,     [PARAM_BOOL] = bool_as_yaml,
+        [PARAM_CHOICE] = choice_as_yaml,   [PARAM_TEXT] = text_as_yaml,     [PARAM_LIST] = list_as_yaml,
+        [PARAM_MAP] = map_as_yaml,         [PARAM_SECTION] = section_as_yaml, [PARAM_OBJECT] = object_as_yaml,
+        [PARAM_ONE_OF] = one_of_as_yaml,
     };
     return param_value_is_auto(p, value) ? scalar("auto", false, a) : writers[p->type](p, value, print, a);
 }
@@ -173,13 +181,16 @@ static const char *domain_text(const param *p, arena *a)
     if (p->type == PARAM_INT || p->type == PARAM_REAL || p->type == PARAM_MAP) {
         const bool no_least = p->min <= -INT_MAX, no_most = p->max >= INT_MAX;
         const char *min = real_text(p->min, a), *max = real_text(p->max, a);
-        if (!no_least || !no_most) text = no_most ? arena_text(a, "[≥ %s]", min) : no_least ? arena_text(a, "[≤ %s]", max) : arena_text(a, "[%s, %s]", min, max);
+        if (!no_least && !no_most) text = arena_text(a, "[%s, %s]", min, max);
+        else if (!no_least) text = arena_text(a, "[≥ %s]", min);
+        else if (!no_most) text = arena_text(a, "[≤ %s]", max);
     }
     const char *const *words = p->type == PARAM_CHOICE ? p->of : NULL;
     for (int i = 0; words && words[i]; i++) text = arena_text(a, "%s%s%s", i ? text : "(", i ? " | " : "", words[i]);
     const object_family *family = p->type == PARAM_OBJECT ? p->of : NULL;
     if (family) text = arena_text(a, "(%s", family->what);
-    for (int i = 0; family && i < family->n; i++) text = arena_text(a, "%s%s%s", text, i ? " | " : ": ", family->entries[i]->name);
+    for (int i = 0; family && i < family->n; i++)
+        text = arena_text(a, "%s%s%s", text, i ? " | " : ": ", family->entries[i]->name);
     if (words || family) text = arena_text(a, "%s)", text);
     if (p->type == PARAM_LIST) return domain_text(p->of, a);
     return *text ? arena_text(a, " %s", text) : "";
@@ -218,8 +229,9 @@ static int widest(const param *table, bool initial, int most)
 static void list_options(const param *table, int indent, FILE *out, arena *a)
 {
     static const char *const takes[] = {
-        [PARAM_INT] = "number", [PARAM_REAL] = "number", [PARAM_BOOL] = "true | false", [PARAM_CHOICE] = "word", [PARAM_TEXT] = "text",
-        [PARAM_LIST] = "[…]", [PARAM_MAP] = "{ n: n, … }", [PARAM_SECTION] = "{ key: …, … }", [PARAM_OBJECT] = "{ name: …, … }", [PARAM_ONE_OF] = "",
+        [PARAM_INT] = "number",   [PARAM_REAL] = "number",      [PARAM_BOOL] = "true | false",      [PARAM_CHOICE] = "word",
+        [PARAM_TEXT] = "text",    [PARAM_LIST] = "[…]",         [PARAM_MAP] = "{ n: n, … }",        [PARAM_SECTION] = "{ key: …, … }",
+        [PARAM_OBJECT] = "{ name: …, … }", [PARAM_ONE_OF] = "",
     };
     const int names = widest(table, false, 40), initials = widest(table, true, 24);
     for (const param *p = table; p->name; p++) {

@@ -15,20 +15,19 @@ typedef struct slot {
     diag        *faults;
 } slot;
 
+typedef bool reader(const slot *);                          // false after a report
+typedef bool fitter(const param *, const yaml *);           // the value, of the right form, looks like one
+static reader read_int, read_real, read_bool, read_choice, read_text, read_list, read_map, read_section, read_object, read_one_of;
+static fitter fits_int, fits_real, fits_bool, fits_choice, fits_any, fits_list, fits_map, fits_section, fits_object;
+
 // What each type of param is: one row, all this file knows of it.
 typedef struct kind {
     size_t      size;
     yaml_kind   form;                       // as it is written
     const char *takes;                      // in messages
-    bool      (*read)(const slot *);        // false after a report
-    bool      (*fits)(const param *, const yaml *);     // y, of the right form, looks like one
+    reader     *read;
+    fitter     *fits;
 } kind;
-
-static bool read_int(const slot *), read_real(const slot *), read_bool(const slot *), read_choice(const slot *), read_text(const slot *);
-static bool read_list(const slot *), read_map(const slot *), read_section(const slot *), read_object(const slot *), read_one_of(const slot *);
-static bool fits_int(const param *, const yaml *), fits_real(const param *, const yaml *), fits_bool(const param *, const yaml *);
-static bool fits_choice(const param *, const yaml *), fits_list(const param *, const yaml *), fits_map(const param *, const yaml *);
-static bool fits_section(const param *, const yaml *), fits_object(const param *, const yaml *), fits_any(const param *, const yaml *);
 
 static const kind kinds[] = {
     [PARAM_INT]     = { sizeof(int),          YAML_SCALAR, "a whole number", read_int,     fits_int },
@@ -121,7 +120,11 @@ static bool is_number(const char *text)
 static bool fits_any(const param *p, const yaml *y) { return true; }
 static bool fits_int(const param *p, const yaml *y) { return !y->quoted && is_whole(y->text); }
 static bool fits_real(const param *p, const yaml *y) { return !y->quoted && is_number(y->text); }
-static bool fits_bool(const param *p, const yaml *y) { return !y->quoted && (!strcmp(y->text, "true") || !strcmp(y->text, "false")); }
+static bool fits_bool(const param *p, const yaml *y)
+{
+    return !y->quoted && (!strcmp(y->text, "true") || !strcmp(y->text, "false"));
+}
+
 
 // 1e4, 10_000, 4.0, 007, '12': numbers to people, each with one spelling here.
 static const char *plain_whole(const char *text, arena *a)
@@ -217,12 +220,18 @@ bool param_read_value(const param *p, void *value, const yaml *y, const char *la
 
 // ---- lists and maps
 
+static bool takes_form(const param *p, const yaml *y)
+{
+    return kinds[p->type].form == y->kind || (p->type == PARAM_OBJECT && y->kind == YAML_SCALAR);
+}
+
 static bool fits_list(const param *p, const yaml *y)
 {
     const param *element = p->of;
-    if (!y->n || element->type == PARAM_ONE_OF) return true;
-    const kind *k = &kinds[element->type];
-    return (k->form == y->item[0]->kind || element->type == PARAM_OBJECT) && k->fits(element, y->item[0]);
+    bool fits = true;
+    for (int i = 0; i < y->n && element->type != PARAM_ONE_OF; i++)
+        fits &= takes_form(element, y->item[i]) && kinds[element->type].fits(element, y->item[i]);
+    return fits;
 }
 
 static bool read_list(const slot *s)
@@ -240,7 +249,8 @@ static bool read_list(const slot *s)
     for (int i = 0; i < n; i++) {
         void *value = items + (size_t)i * size;
         param_clear(element, value, s->memory);
-        ok &= read_value(&(slot){ element, value, s->y->item[i], arena_text(s->memory, "%s.%d", s->label, i), s->memory, s->faults });
+        const char *label = arena_text(s->memory, "%s.%d", s->label, i);
+        ok &= read_value(&(slot){ element, value, s->y->item[i], label, s->memory, s->faults });
     }
     if (ok) *(param_list *)s->value = (param_list){ n, items };
     return ok;
@@ -302,7 +312,8 @@ static bool report_missing(const param *table, const yaml *map, const char *befo
     return ok;
 }
 
-static bool read_table(const param *table, void *options, const yaml *map, const char *skipped, const char *owner, arena *a, diag *d)
+static bool read_table(const param *table, void *options, const yaml *map, const char *skipped, const char *owner, arena *a,
+                       diag *d)
 {
     bool ok = true;
     for (int i = 0; i < map->n; i++) {
@@ -322,12 +333,14 @@ bool param_read(const param *table, void *options, const yaml *map, const char *
     return false;
 }
 
-static bool fits_section(const param *p, const yaml *y)
+static int count_known(const param *table, const yaml *map)
 {
-    bool known = !y->n;
-    for (int i = 0; i < y->n; i++) known |= param_find(p->of, y->key[i]->text, strlen(y->key[i]->text)) != NULL;
+    int known = 0;
+    for (int i = 0; i < map->n; i++) known += param_find(table, map->key[i]->text, strlen(map->key[i]->text)) != NULL;
     return known;
 }
+
+static bool fits_section(const param *p, const yaml *y) { return count_known(p->of, y) == y->n; }
 
 static bool read_section(const slot *s)
 {
@@ -344,8 +357,9 @@ static const char *name_key(const object_family *family, const yaml *map)
 
 static bool fits_object(const param *p, const yaml *y)
 {
-    const object_family *family = p->of;
-    return y->kind == YAML_MAP ? name_key(family, y) != NULL : y->kind == YAML_SCALAR && object_find(family, y->text);
+    const char *key = name_key(p->of, y);
+    const yaml *name = key ? yaml_get(y, key) : y;
+    return name->kind == YAML_SCALAR && object_find(p->of, name->text);
 }
 
 static bool no_object(const object_family *family, mark at, const char *name, const char *how, arena *a, diag *d)
@@ -361,9 +375,10 @@ bool param_read_object(const object_family *family, param_object *o, const yaml 
     const char *key = name_key(family, y);
     const yaml *name = key ? yaml_get(y, key) : y;
     if (yaml_is_null(name)) return no_object(family, name->at, "", arena_text(a, "%s has no value", family->what), a, d);
-    if (name->kind != YAML_SCALAR)
-        return no_object(family, name->at, "", name->kind == YAML_MAP ? arena_text(a, "%s without a name; write { name: …, … }", family->what)
-                                             : arena_text(a, "%s is { name: …, … }, not a list", family->what), a, d);
+    if (name->kind != YAML_SCALAR) {
+        const char *how = name->kind == YAML_MAP ? "%s without a name; write { name: …, … }" : "%s is { name: …, … }, not a list";
+        return no_object(family, name->at, "", arena_text(a, how, family->what), a, d);
+    }
     const object *type = object_find(family, name->text);
     if (!type) return no_object(family, name->at, name->text, arena_text(a, "unknown %s %s", family->what, shown(name, a)), a, d);
 
@@ -380,22 +395,21 @@ static bool read_object(const slot *s) { return param_read_object(s->p->of, s->v
 
 // ---- alternatives
 
-static bool takes_form(const param *p, const yaml *y) { return kinds[p->type].form == y->kind || (p->type == PARAM_OBJECT && y->kind == YAML_SCALAR); }
-
 // A value that fits no alternative was probably meant for this one: a number with a letter too many, a word or a key
 // with a letter wrong.
 static bool is_near(const param *p, const yaml *y)
 {
-    if (p->type == PARAM_INT || p->type == PARAM_REAL) return strchr("+-.0123456789", *y->text) && *y->text;
+    if (p->type == PARAM_INT || p->type == PARAM_REAL) return *y->text && strchr("+-.0123456789", *y->text);
     if (p->type == PARAM_CHOICE) return diag_nearest(y->text, p->of, param_count_words(p->of)) != NULL;
-    bool near = false;
-    for (const param *field = p->type == PARAM_SECTION ? p->of : NULL; field && field->name; field++)
-        near |= y->n && diag_nearest(y->key[0]->text, &field->name, 1);
+    if (p->type == PARAM_OBJECT) return name_key(p->of, y) != NULL;
+    if (p->type != PARAM_SECTION) return false;
+    bool near = count_known(p->of, y) > 0;
+    for (const param *field = p->of; field->name; field++) near |= y->n && diag_nearest(y->key[0]->text, &field->name, 1);
     return near;
 }
 
 // The first alternative that the value looks like, else the one it is near to, else the only one written in its form.
-static const param *choose(const param *table, const yaml *y)
+const param *param_choose(const param *table, const yaml *y)
 {
     const param *of_form = NULL, *near = NULL;
     int n = 0;
@@ -410,12 +424,15 @@ static const param *choose(const param *table, const yaml *y)
 
 static bool read_one_of(const slot *s)
 {
-    const param *table = s->p->of, *p = choose(table, s->y);
+    const param *table = s->p->of, *p = param_choose(table, s->y);
     if (!p) {
         const char *takes[16];
         int n = 0;
-        for (p = table; p->name && n < (int)LEN(takes); p++)
-            takes[n++] = p->type == PARAM_CHOICE ? joined(p->of, param_count_words(p->of), " or ", s->memory) : kinds[p->type].takes;
+        for (p = table; p->name && n < (int)LEN(takes); p++) {
+            const bool words = p->type == PARAM_CHOICE;
+            takes[n] = words ? joined(p->of, param_count_words(p->of), " or ", s->memory) : kinds[p->type].takes;
+            n += !n || takes[n] != takes[n - 1];
+        }
         return FAULT(s, "'%s' takes %s, not %s", s->label, joined(takes, n, " or ", s->memory), shown(s->y, s->memory));
     }
     void *value = arena_take(s->memory, param_size(p));

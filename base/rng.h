@@ -11,6 +11,7 @@ typedef struct rng { uint128 state, inc; } rng;
 // The second number of every address: what the stream is for.
 typedef enum { RNG_TRAIN, RNG_VALIDATION, RNG_TEST, RNG_WEIGHTS, RNG_DROPOUT, RNG_BOOTSTRAP, RNG_TESTS, RNG_LENGTHS } rng_purpose;
 
+// One purpose's addresses have one length: NumPy pads short ones, so that [1, 2] and [1, 2, 0] start the same stream.
 rng      rng_start(const uint64_t *address, int n);      // SeedSequence's hash; each number as its 32-bit words, low word first, as NumPy splits it
 uint64_t rng_next(rng *);                                // 64 random bits
 uint64_t rng_below(rng *, uint64_t n);                   // uniform in [0, n), without bias (Lemire); n ≥ 1

@@ -7,7 +7,8 @@
 enum { ARRAY_TYPES = ARRAY_U8 + 1, LONGEST_HEADER = 100000000, WORD = 8 };      // the format's own limit on its header
 
 static const struct { const char *name; size_t bytes; } types[ARRAY_TYPES] = {
-    [ARRAY_F32] = { "F32", 4 }, [ARRAY_F64] = { "F64", 8 }, [ARRAY_I32] = { "I32", 4 }, [ARRAY_I64] = { "I64", 8 }, [ARRAY_U8] = { "U8", 1 },
+    [ARRAY_F32] = { "F32", 4 }, [ARRAY_F64] = { "F64", 8 },
+    [ARRAY_I32] = { "I32", 4 }, [ARRAY_I64] = { "I64", 8 }, [ARRAY_U8] = { "U8", 1 },
 };
 
 int64_t array_count(const named_array *a)
@@ -73,7 +74,8 @@ static char *header_text(const named_array *const *sorted, int n, const char *co
     return text;
 }
 
-bool safetensors_write(const char *path, const named_array *array, int n, const char *const (*metadata)[2], int n_metadata, error *e)
+bool safetensors_write(const char *path, const named_array *array, int n, const char *const (*metadata)[2], int n_metadata,
+                       error *e)
 {
     const named_array **sorted = malloc((size_t)(n + 1) * sizeof *sorted);
     file_part *part = malloc((size_t)(n + 2) * sizeof *part);
@@ -124,20 +126,18 @@ static bool read_shape(const reader *r, const char *name, const json_t *entry, n
     const json_t *shape = json_object_get(entry, "shape");
     if (!json_is_array(shape)) return REJECT(r, "%s: '%.80s' has no shape", r->path, name);
     if (json_array_size(shape) > LEN(a->dim))
-        return REJECT(r, "%s: '%.80s' has %zu dimensions; at most %zu can be read", r->path, name, json_array_size(shape), LEN(a->dim));
+        return REJECT(r, "%s: '%.80s' has %zu dimensions; at most %zu can be read", r->path, name, json_array_size(shape),
+                      LEN(a->dim));
     a->rank = (int)json_array_size(shape);
     *bytes = (int64_t)types[a->type].bytes;
-    bool empty = false, fits = true;
+    bool fits = true;
     for (int i = 0; i < a->rank; i++) {
         const json_t *dim = json_array_get(shape, (size_t)i);
         a->dim[i] = json_integer_value(dim);
         if (!json_is_integer(dim) || a->dim[i] < 0) return REJECT(r, "%s: '%.80s' has a shape that is none", r->path, name);
-        empty |= !a->dim[i];
-        if (a->dim[i]) fits &= !__builtin_mul_overflow(*bytes, a->dim[i], bytes);      // zeros apart: array_count must not overflow either
+        fits &= !__builtin_mul_overflow(*bytes, a->dim[i], bytes);
     }
-    if (!fits) return REJECT(r, "%s: '%.80s' has a shape too large", r->path, name);
-    if (empty) *bytes = 0;
-    return true;
+    return fits || REJECT(r, "%s: '%.80s' has a shape too large", r->path, name);
 }
 
 static bool read_offsets(const reader *r, const char *name, const json_t *entry, int64_t bytes, extent *x)
@@ -151,7 +151,8 @@ static bool read_offsets(const reader *r, const char *name, const json_t *entry,
     if (x->begin < 0 || x->end < x->begin || x->end > r->bytes)
         return REJECT(r, "%s: '%.80s' lies outside the file; it is cut off or damaged", r->path, name);
     if (x->end - x->begin != bytes)
-        return REJECT(r, "%s: '%.80s' takes %lld bytes, its shape says %lld", r->path, name, (long long)(x->end - x->begin), (long long)bytes);
+        return REJECT(r, "%s: '%.80s' takes %lld bytes, its shape says %lld", r->path, name, (long long)(x->end - x->begin),
+                      (long long)bytes);
     return true;
 }
 
@@ -160,7 +161,8 @@ static bool read_entry(const reader *r, const char *name, const json_t *entry, e
     int64_t bytes = 0;
     if (!json_is_object(entry)) return REJECT(r, "%s: '%.80s' is not described", r->path, name);
     x->array = (named_array){ .name = arena_copy(r->memory, name) };
-    return read_type(r, name, entry, &x->array) && read_shape(r, name, entry, &x->array, &bytes) && read_offsets(r, name, entry, bytes, x);
+    return read_type(r, name, entry, &x->array) && read_shape(r, name, entry, &x->array, &bytes) &&
+           read_offsets(r, name, entry, bytes, x);
 }
 
 static bool read_metadata(const reader *r, json_t *words, safetensors *s)
@@ -190,7 +192,8 @@ static bool copy_arrays(const reader *r, extent *x, int n, safetensors *s)
     qsort(x, (size_t)n, sizeof *x, compare_extents);
     int64_t end = 0;
     for (int i = 0; i < n; end = x[i++].end)
-        if (x[i].begin != end) return REJECT(r, "%s: '%.80s' does not begin where the array before it ends", r->path, x[i].array.name);
+        if (x[i].begin != end)
+            return REJECT(r, "%s: '%.80s' does not begin where the array before it ends", r->path, x[i].array.name);
     if (end != r->bytes) return REJECT(r, "%s: %lld bytes belong to no array", r->path, (long long)(r->bytes - end));
 
     s->n = n;
@@ -225,7 +228,8 @@ static bool read_file(const char *path, safetensors *s, arena *a, arena *scratch
     if (bytes < sizeof length) return error_set(e, "%s: not a safetensors file: it is only %zu bytes long", path, bytes);
     memcpy(&length, file, sizeof length);
     if (length > LONGEST_HEADER || length > bytes - sizeof length)
-        return error_set(e, "%s: not a safetensors file, or cut off: its header would be %llu bytes long", path, (unsigned long long)length);
+        return error_set(e, "%s: not a safetensors file, or cut off: its header would be %llu bytes long", path,
+                         (unsigned long long)length);
 
     const char *text = file + sizeof length;
     json_error_t why = { .text = "not a map" };

@@ -70,8 +70,10 @@ static void report_syntax(reader *r)
     const char *problem = p->problem ? p->problem : "cannot be read", *advice = NULL;
     for (size_t i = 0; i < LEN(advices) && !advice; i++)
         if (!strcmp(problem, advices[i].problem)) advice = advices[i].advice;
-    const char *since = !p->context ? "" : arena_text(r->memory, " (%s that begins in line %zu)", p->context, p->context_mark.line + 1);
-    diag_error(r->faults, mark_of(r, p->problem_mark), "not YAML: %s%s%s%s", problem, since, advice ? "; " : "", advice ? advice : "");
+    const size_t line = p->context_mark.line + 1;
+    const char *since = !p->context ? "" : arena_text(r->memory, " (%s that begins in line %zu)", p->context, line);
+    diag_error(r->faults, mark_of(r, p->problem_mark), "not YAML: %s%s%s%s", problem, since, advice ? "; " : "",
+               advice ? advice : "");
 }
 
 static bool advance(reader *r)
@@ -113,8 +115,9 @@ static yaml *new_scalar(arena *a, const char *text, bool quoted, mark at)
 
 static void refuse_decorations(reader *r, const unsigned char *anchor, const unsigned char *tag)
 {
-    if (anchor) diag_error(r->faults, event_mark(r), "anchors ('&%s') are not read; write the value out where it is needed", anchor);
-    if (tag) diag_error(r->faults, event_mark(r), "tags ('%s') are not read; leave it out", tag);
+    const mark at = event_mark(r);
+    if (anchor) diag_error(r->faults, at, "anchors ('&%s') are not read; write the value out where it is needed", anchor);
+    if (tag) diag_error(r->faults, at, "tags ('%s') are not read; leave it out", tag);
 }
 
 static yaml *read_node(reader *r);
@@ -145,9 +148,8 @@ static yaml *read_key(reader *r)
 static int compare_keys(const void *a, const void *b)
 {
     const yaml *x = *(yaml *const *)a, *y = *(yaml *const *)b;
-    const int text = strcmp(x->text, y->text);
-    if (text) return text;
-    return x->at.line != y->at.line ? (x->at.line > y->at.line) - (x->at.line < y->at.line) : (x->at.column > y->at.column) - (x->at.column < y->at.column);
+    const int text = strcmp(x->text, y->text), line = x->at.line - y->at.line;
+    return text ? text : line ? line : x->at.column - y->at.column;
 }
 
 static void report_repeated_keys(reader *r, const yaml *map)
@@ -177,8 +179,10 @@ static void read_map(reader *r, yaml *map)
 static yaml *read_scalar(reader *r)
 {
     const char *text = (const char *)r->event.data.scalar.value;
-    if (strlen(text) != r->event.data.scalar.length) diag_error(r->faults, event_mark(r), "a text with a zero byte; remove the '\\0'");
-    return new_scalar(r->memory, arena_copy(r->memory, text), r->event.data.scalar.style != YAML_PLAIN_SCALAR_STYLE, event_mark(r));
+    const bool quoted = r->event.data.scalar.style != YAML_PLAIN_SCALAR_STYLE;
+    if (strlen(text) != r->event.data.scalar.length)
+        diag_error(r->faults, event_mark(r), "a text with a zero byte; remove the '\\0'");
+    return new_scalar(r->memory, arena_copy(r->memory, text), quoted, event_mark(r));
 }
 
 // From the event that begins a node to the one that ends it.
@@ -347,8 +351,7 @@ static bool has_other_meaning(const char *text)
 // Fewer texts than YAML would read without quotes, none that it would not.
 static bool is_plain(const char *text)
 {
-    const bool begins = *text == '-' ? text[1] && text[1] != '-' : *text && strchr(WORD_LETTERS, *text);
-    return begins && strncmp(text, "...", 3) && text[strspn(text, WORD_LETTERS "-*^()=<>%@~")] == 0;
+    return *text && strchr(WORD_LETTERS "-", *text) && text[strspn(text, WORD_LETTERS "-*^()=<>%@~")] == 0;
 }
 
 // The code point at *text, which moves on; a byte that is not UTF-8 counts as itself.
@@ -374,7 +377,8 @@ static void print_quoted(FILE *out, const char *text)
     for (const unsigned char *c = (const unsigned char *)text; *c;) {
         const unsigned char *from = c;
         const unsigned code = next_code(&c);
-        const bool printable = (code >= 0x20 && code < 0x7f) || (c - from > 1 && code >= 0xa0 && code != 0x2028 && code != 0x2029 && code != 0xfeff);
+        const bool end_of_line = code == 0x2028 || code == 0x2029, ascii = code >= 0x20 && code < 0x7f;
+        const bool printable = ascii || (c - from > 1 && code >= 0xa0 && !end_of_line && code != 0xfeff);
         if (code == '"' || code == '\\') fprintf(out, "\\%c", (int)code);
         else if (printable) fwrite(from, 1, (size_t)(c - from), out);
         else fprintf(out, code < 0x100 ? "\\x%02x" : "\\u%04x", code);

@@ -20,18 +20,7 @@ static const param sample_params[] = {
 static void print_text(const dataset *data, int64_t index, const int *input, const int *target, int T, arena *a)
 {
     const arena_mark start = arena_save(a);
-    printf("example %lld\n  input ", (long long)index);
-    for (int t = 0; t < T; t++) {
-        const char *symbol = data->task->symbol ? data->task->symbol(data->self, input[t], a) : NULL;
-        if (symbol) printf(" %5s", symbol);
-        else        printf(" %5d", input[t]);
-    }
-    printf("\n  target");
-    for (int t = 0; t < T; t++) {
-        if (target[t] == TASK_IGNORE) printf("     ·");
-        else                          printf(" %5d", target[t]);
-    }
-    printf("\n");
+    printf("%sexample %lld\n%s", index ? "\n" : "", (long long)index, dataset_text(data, input, target, T, a));
     arena_restore(a, start);
 }
 

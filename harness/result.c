@@ -114,8 +114,8 @@ static json_t *cost_json(const cell_options *o, const setup *s, const json_t *lo
 
 json_t *environment_json(int threads)
 {
-    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:i}", "version", BUILD_VERSION, "commit", BUILD_COMMIT, "compiler", BUILD_COMPILER,
-                     "precision", sizeof(real) == 4 ? "float" : "double", "cpu", cpu_name(), "level", cpu_level_names[cpu_current()],
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:i}", "version", BUILD_VERSION, "commit", BUILD_COMMIT,
+                     "compiler", BUILD_COMPILER, "flags", BUILD_FLAGS, "precision", sizeof(real) == 4 ? "float" : "double", "cpu", cpu_name(), "level", cpu_level_names[cpu_current()],
                      "blas", gemm_library(), "threads", threads);
 }
 

@@ -16,16 +16,31 @@ static mark place(const yaml *tree, const char *path)
     return node ? node->at : tree->at;
 }
 
-static void check_length(const variant *v, const dataset *data, int length, const char *path, diag *d)
+// Is there an example of this length? How many tokens it has; 0 after a report.
+static int check_length(const variant *v, const dataset *data, int length, const char *path, diag *d)
 {
     char why[256] = "";
-    const mark at = place(v->tree, path);
-    if (data->task->fits && !data->task->fits(data->self, length, why, sizeof why)) {
-        diag_error(d, at, "length %d: %s", length, why);
-        return;
-    }
-    const architecture *a = (const architecture *)v->options.model.type;
-    if (a->fits) a->fits(v->options.model.options, dataset_tokens(data, length), v->options.model.at, d);
+    if (!data->task->fits || data->task->fits(data->self, length, why, sizeof why)) return dataset_tokens(data, length);
+    diag_error(d, place(v->tree, path), "length %d: %s", length, why);
+    return 0;
+}
+
+static int larger(int a, int b) { return a > b ? a : b; }
+
+// Every length that is trained or evaluated, and whether the model reaches the longest.
+static void check_lengths(const variant *v, const dataset *data, arena *a, diag *d)
+{
+    const cell_options *o = &v->options;
+    const char *trained = o->train.stages.n ? "train.stages" : "train.lengths";
+    stage *stages;
+    int *lengths, tokens = 0;
+    for (int n = train_stages(&o->train, a, &stages), i = 0; i < n; i++)
+        for (int j = 0; j < stages[i].n_lengths + stages[i].uniform; j++)
+            tokens = larger(tokens, check_length(v, data, stages[i].length[j], trained, d));
+    for (int n = evaluate_lengths(&o->evaluate, a, &lengths), i = 0; i < n; i++)
+        tokens = larger(tokens, check_length(v, data, lengths[i], "evaluate.lengths", d));
+    const architecture *arch = (const architecture *)o->model.type;
+    if (arch->fits) arch->fits(o->model.options, tokens, o->model.at, d);
 }
 
 // Rules that need the opened task and the model: lengths that exist, positions that reach, vocabularies that fit.
@@ -36,13 +51,7 @@ static bool variant_check(const variant *v, diag *d)
     arena *a = arena_new();
     dataset data;
     if (cell_options_check(o, v->tree, d) && dataset_open(&data, &o->task, 0, a, d)) {
-        stage *stages;
-        int *lengths;
-        for (int n = train_stages(&o->train, a, &stages), i = 0; i < n; i++)
-            for (int j = 0; j < stages[i].n_lengths + stages[i].uniform; j++)
-                check_length(v, &data, stages[i].length[j], o->train.stages.n ? "train.stages" : "train.lengths", d);
-        for (int n = evaluate_lengths(&o->evaluate, a, &lengths), i = 0; i < n; i++)
-            check_length(v, &data, lengths[i], "evaluate.lengths", d);
+        check_lengths(v, &data, a, d);
         const task_size size = data.task->size(data.self);
         const common_options *common = o->model.options;
         if (common->tie && size.input != size.output)

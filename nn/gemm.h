@@ -11,6 +11,10 @@ void gemm(bool ta, bool tb, int64_t M, int64_t N, int64_t K, const real *A, int6
 void gemm_team(const team *, bool ta, bool tb, int64_t M, int64_t N, int64_t K, const real *A, int64_t lda,
                const real *B, int64_t ldb, bool add, real *C, int64_t ldc);    // a fixed grid of tiles over the team
 
+// C = A·op(B) + bias, bias [N] added to every row, or NULL.
+void gemm_bias_team(const team *, bool tb, int64_t M, int64_t N, int64_t K, const real *A, int64_t lda, const real *B,
+                    int64_t ldb, const real *bias, real *C, int64_t ldc);
+
 void        gemm_start(void);                   // once, before any product: puts the library into its sequential mode
 const char *gemm_library(void);                 // "OpenBLAS 0.3.21 (openmp, Haswell)", "plain loops": recorded with every result
 

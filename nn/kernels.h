@@ -6,13 +6,42 @@
 
 typedef struct adamw_step { float scale, beta1, beta2, size, root, eps, shrink; } adamw_step;      // see nn/optimizer.c
 
+// Rows of D: what nn/ops/norm.c hands over. r, sum, bias, moments, dsum, dx, dr may be NULL; add_x and add_r: to what is there.
+typedef struct norm_rows {
+    int64_t D;
+    bool    centred;                             // LayerNorm: the mean is subtracted
+    float   eps;
+    const float *x, *r, *gain, *bias, *dy, *dsum;
+    float  *sum, *y, *moments, *dx, *dr;         // moments [rows, 2]: mean, 1/deviation
+    bool    add_x, add_r;
+} norm_rows;
+
+// One head of one sequence: rows of K numbers, q_step, kv_step, y_step apart. The queries are the last Tq of T positions.
+typedef struct attention_head {
+    int64_t K, Tq, T, q_step, kv_step, y_step;
+    bool    causal, add_q, add_kv;               // add_…: to the gradients there; else they are set
+    float   scale;
+    const float *q, *k, *v, *dy;
+    float  *y, *kept, *dq, *dk, *dv;             // kept [Tq, 2]: from forward to backward, or NULL; dq NULL, dk and dv NULL: not asked
+} attention_head;
+
 #define KERNELS(X) \
-    X(void,   exp_each,      (const float *x, float *y, int64_t n))    /* y = e^x, 1 ulp; 0 below −87.3, +inf above 88.7 */ \
-    X(void,   adamw,         (float *p, float *m, float *v, const float *grad, int64_t n, const adamw_step *)) \
-    X(double, sum_squares,   (const float *x, int64_t n)) \
+    X(void,   exp_each,       (const float *x, float *y, int64_t n))    /* y = e^x, 1 ulp; 0 below −87.33, +inf above 88.72 */ \
+    X(void,   gelu,           (const float *x, float *y, int64_t n)) \
+    X(void,   gelu_back,      (const float *x, const float *dy, float *dx, int64_t n, bool add)) \
+    X(void,   add,            (const float *a, const float *b, float *y, int64_t n)) \
+    X(void,   add_scaled,     (const float *x, float scale, float *y, int64_t n, bool add)) /* y = scale·x, or y + scale·x */ \
+    X(void,   column_sums,    (const float *x, int64_t rows, int64_t ld, int64_t columns, float *y, bool add)) \
+    X(void,   norm,           (const norm_rows *, int64_t from, int64_t to)) \
+    X(void,   norm_back,      (const norm_rows *, int64_t from, int64_t to, float *partial)) \
+    X(void,   attention,      (const attention_head *, float *scratch)) \
+    X(void,   attention_back, (const attention_head *, int64_t block, float *scratch)) \
+    X(float,  head_loss_row,  (float *logits, int64_t V, int target, float scale, bool gradient, int *prediction)) \
+    X(void,   adamw,          (float *p, float *m, float *v, const float *grad, int64_t n, const adamw_step *)) \
+    X(double, sum_squares,    (const float *x, int64_t n)) \
     /* op(A)·op(B), or bias + …, or C + … where `add`; as gemm() of nn/gemm.h. bias [N] or NULL */ \
-    X(void,   gemm,          (bool ta, bool tb, int64_t M, int64_t N, int64_t K, const float *A, int64_t lda, const float *B, int64_t ldb, \
-                              const float *bias, bool add, float *C, int64_t ldc)) \
+    X(void,   gemm,           (bool ta, bool tb, int64_t M, int64_t N, int64_t K, const float *A, int64_t lda, const float *B, int64_t ldb, \
+                               const float *bias, bool add, float *C, int64_t ldc)) \
 
 #define KERNEL_POINTER_(result, name, arguments) result (*name) arguments;
 typedef struct kernels { KERNELS(KERNEL_POINTER_) } kernels;

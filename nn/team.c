@@ -8,10 +8,10 @@
 
 struct team {
     int   threads;
-    char *scratch;                              // [threads + 1][TEAM_SCRATCH], the last one shared
+    char *scratch;                              // [threads + 2][TEAM_SCRATCH], the last two shared
 };
 
-static size_t scratch_bytes(const team *t) { return (size_t)(t->threads + 1) * TEAM_SCRATCH; }
+static size_t scratch_bytes(const team *t) { return (size_t)(t->threads + 2) * TEAM_SCRATCH; }
 
 team *team_new(int threads)
 {
@@ -34,6 +34,7 @@ void team_free(team *t)
 
 int   team_threads(const team *t) { return t->threads; }
 void *team_shared(const team *t)  { return t->scratch + (size_t)t->threads * TEAM_SCRATCH; }
+void *team_parts(const team *t)   { return t->scratch + (size_t)(t->threads + 1) * TEAM_SCRATCH; }
 
 void team_each(const team *t, int64_t n, int64_t size,
                void (*piece)(int64_t from, int64_t to, void *scratch, void *data), void *data)
@@ -71,7 +72,7 @@ static void sum_piece(int64_t from, int64_t to, void *scratch, void *data)
 
 double team_sum(const team *t, int64_t n, double (*piece)(int64_t from, int64_t to, void *data), void *data)
 {
-    const sum_job job = { piece, data, team_shared(t) };
+    const sum_job job = { piece, data, team_parts(t) };
     const int64_t parts = (n + SUM_PIECE - 1) / SUM_PIECE;
     CHECK((size_t)parts <= TEAM_SCRATCH / sizeof(double), "a sum of %lld numbers", (long long)n);
     team_each(t, n, 4 * SUM_PIECE, sum_piece, (void *)&job);

@@ -20,5 +20,7 @@ void team_each(const team *, int64_t n, int64_t size,
 // The sum of piece(from, to) over fixed ranges of 4096 of [0, n), added in order, in double.
 double team_sum(const team *, int64_t n, double (*piece)(int64_t from, int64_t to, void *data), void *data);
 
-// TEAM_SCRATCH bytes that all threads see, for what pieces leave to be summed. One user at a time; team_sum is one, gemm_team too.
+// TEAM_SCRATCH bytes that all threads see, for one op at a time; and as many for parts that wait to be summed, which team_sum
+// and gemm_team use themselves.
 void *team_shared(const team *);
+void *team_parts(const team *);

@@ -380,7 +380,7 @@ void table_method(FILE *f, const summary *s)
     note(f, TABLE_TEXT, "On %s we trained %d model%s with %s seeds each, at lengths up to %s symbols, for %s optimizer steps (median over seeds), and evaluated them on %s "
          "unseen test sequences at lengths up to %s, drawn by the same generator from streams that training never used. Errors are shares of scored positions, averaged over all of them; the sequence is "
          "the unit of every interval: the 95 %% interval of one run's token error is the ratio estimator with sequences as clusters or, with fewer than %d failing sequences, Wilson's interval of the "
-         "failing share times their mean error. Over seeds we report the median with the lowest and the highest value, and the success rate with Wilson's 95 %% interval; a diverged run is a failure.",
+         "failing share joined with Student's of their mean error (MOVER). Over seeds we report the median with the lowest and the highest value, and the success rate with Wilson's 95 %% interval; a diverged run is a failure.",
          *s->head.task ? s->head.task : s->head.sweep, s->n_models, s->n_models == 1 ? "" : "s", bounds_text(&seeds, a), bounds_text(&trained, a), bounds_text(&steps, a),
          bounds_text(&sequences, a), bounds_text(&longest, a), CLUSTERED_FAILURES);
     note(f, TABLE_TEXT, "The horizon is the largest t such that the mean error over positions max(1, t − %d) to t, and over every such window before, has an upper confidence bound "

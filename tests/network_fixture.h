@@ -19,5 +19,7 @@ void     fixture_close(fixture *);
 void     fixture_fill(fixture *, uint64_t seed, double scale);                          // weights scale·N(0, 1), gains 1 + that
 int     *fixture_tokens(fixture *, uint64_t seed, int n, int below);                    // in life
 real    *fixture_forward(fixture *, const int *tokens, int B, int T);                   // [B, T, D], in life
-void     fixture_stream(fixture *, const int *tokens, int B, int T, int stride, real *hidden);     // the same by steps; tokens [B, stride]
-double   fixture_loss(fixture *, const int *tokens, const int *targets, int B, int T, bool back);  // back: gradients, cleared first
+// The same by steps; tokens [B, stride].
+void     fixture_stream(fixture *, const int *tokens, int B, int T, int stride, real *hidden);
+// back: with gradients, cleared first.
+double   fixture_loss(fixture *, const int *tokens, const int *targets, int B, int T, bool back);

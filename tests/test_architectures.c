@@ -24,7 +24,8 @@ static const char *const others[] = {
 
 static const char *const psm_switches[] = {
     "shared: always", "identity: none", "agg_mask: causal", "bracketing: left-fold", "encoder_norm: true", "left_residual: true",
-    "segment: true", "identity: none, segment: true", "mlp_width: 7, encoder_norm: true, left_residual: true, segment: true, shared: until-last-stage",
+    "segment: true", "identity: none, segment: true",
+    "mlp_width: 7, encoder_norm: true, left_residual: true, segment: true, shared: until-last-stage",
 };
 static const int chunks[] = { 1, 2, 3, 4, 5, 8 };
 
@@ -35,7 +36,8 @@ static const char *configuration(arena *a, int i)
     if (i < n_others)
         return others[i];
     if ((i -= n_others) < n_plain)
-        return arena_text(a, "{ name: psm-softmax, d_model: 12, heads: 3, chunk: %d, agg_layers: %d, inf_layers: %d }", chunks[i / 2], 1 + i % 2, 1 + i % 2);
+        return arena_text(a, "{ name: psm-softmax, d_model: 12, heads: 3, chunk: %d, agg_layers: %d, inf_layers: %d }",
+                          chunks[i / 2], 1 + i % 2, 1 + i % 2);
     if ((i -= n_plain) < 4 * n_switches)
         return arena_text(a, "{ name: psm-softmax, d_model: 12, heads: 2, chunk: %d, agg_layers: %d, inf_layers: %d, %s }",
                           chunks[i % 4], 1 + i % 2, 1 + i % 2, psm_switches[i / 4]);
@@ -126,7 +128,8 @@ static void step_rows_are_independent(const char *entry)
     fixture f = fixture_open(entry, V, V);
     fixture_fill(&f, 3, 0.25);
     int *tokens = fixture_tokens(&f, 4, B * T, V);
-    real *both = arena_take(f.life, B * T * (size_t)f.D * sizeof *both), *after = arena_take(f.life, B * T * (size_t)f.D * sizeof *both);
+    const size_t bytes = B * T * (size_t)f.D * sizeof(real);
+    real *both = arena_take(f.life, bytes), *after = arena_take(f.life, bytes);
     fixture_stream(&f, tokens, B, T, T, both);
     for (int t = 0; t < T; t++)
         tokens[t] = (tokens[t] + 1) % V;
@@ -199,7 +202,8 @@ static void hybrid_of_attention_is_a_transformer(void **state)
 {
     enum { T = 12 };
     fixture f = fixture_open("{ name: transformer, d_model: 12, layers: 2, heads: 4 }", V, V);
-    fixture h = fixture_open("{ name: hybrid, d_model: 12, stack: [attention, { mixer: attention, heads: 4 }], positions: learned }", V, V);
+    fixture h = fixture_open("{ name: hybrid, d_model: 12, stack: [attention, { mixer: attention, heads: 4 }], "
+                             "positions: learned }", V, V);
     const int *tokens = fixture_tokens(&f, 6, B * T, V);
     fixture_fill(&f, 7, 0.3);
     fixture_fill(&h, 7, 0.3);
@@ -213,11 +217,12 @@ static void hybrid_of_attention_is_a_transformer(void **state)
 
 static void defaults_are_the_published_form(void **state)
 {
-    fixture f = fixture_open("{ name: transformer, d_model: 8 }", V, V), p = fixture_open("{ name: psm-softmax, d_model: 8 }", V, V);
+    fixture f = fixture_open("{ name: transformer, d_model: 8 }", V, V);
+    fixture p = fixture_open("{ name: psm-softmax, d_model: 8 }", V, V);
     const object *t = &f.network->architecture->object;
     assert_string_equal(param_print(t->options, f.network->options, PRINT_ALL, f.life),
-                        "{ d_model: 8, tie: false, head_bias: false, init: gpt2, layers: 2, norm: layer, norm_eps: 1e-5, mlp: gelu, "
-                        "mlp_width: auto, positions: learned, max_length: 1024, heads: 4 }");
+                        "{ d_model: 8, tie: false, head_bias: false, init: gpt2, layers: 2, norm: layer, norm_eps: 1e-5, "
+                        "mlp: gelu, mlp_width: auto, positions: learned, max_length: 1024, heads: 4 }");
     assert_int_equal(network_init_options(f.network)->preset, INIT_GPT2);
     assert_int_equal(network_init_options(p.network)->preset, INIT_PSM);
     const object *used[4];
@@ -225,6 +230,31 @@ static void defaults_are_the_published_form(void **state)
     assert_string_equal(used[0]->name, "attention");
     fixture_close(&f);
     fixture_close(&p);
+}
+
+// What the option tables allow is opened: the deepest models.
+static void the_deepest_models_open(void **state)
+{
+    static const char *const deepest[] = {
+        "{ name: transformer, d_model: 1, heads: 1, layers: 256, max_length: 1, head_bias: true }",
+        "{ name: psm-softmax, d_model: 1, heads: 1, agg_layers: 128, inf_layers: 128, segment: true, head_bias: true }",
+    };
+    for (size_t i = 0; i < LEN(deepest); i++) {
+        fixture f = fixture_open(deepest[i], V, V);
+        assert_in_range(f.network->model.n, 3000, 4096);
+        fixture_close(&f);
+    }
+}
+
+static void a_tied_head_is_the_embedding(void **state)
+{
+    fixture f = fixture_open("{ name: transformer, d_model: 8, tie: true }", V, V);
+    fixture g = fixture_open("{ name: transformer, d_model: 8 }", V, V);
+    assert_ptr_equal(f.network->head, f.network->embedding);
+    assert_null(model_find(&f.network->model, "head.weight"));
+    assert_int_equal(g.network->model.parameters - f.network->model.parameters, V * 8);
+    fixture_close(&f);
+    fixture_close(&g);
 }
 
 static void presets_keep_the_enums_order(void **state)
@@ -251,12 +281,13 @@ static void what_does_not_fit_is_said(void **state)
 {
     rejected("{ name: transformer, d_model: 10, heads: 4 }", V, 1, "heads: 4 does not divide d_model: 10");
     rejected("{ name: psm-softmax, d_model: 10, heads: 4 }", V, 1, "heads: 4 does not divide d_model: 10");
-    rejected("{ name: hybrid, d_model: 10, stack: [{ mixer: attention, heads: 3 }] }", V, 1, "heads: 3 does not divide d_model: 10");
+    rejected("{ name: hybrid, d_model: 10, stack: [{ mixer: attention, heads: 3 }] }", V, 1, "heads: 3 does not divide");
     rejected("{ name: hybrid, d_model: 10, stack: [] }", V, 1, "stack");
     rejected("{ name: hybrid, d_model: 10, stack: [atention] }", V, 1, "did you mean 'attention'?");
     rejected("{ name: transformer, d_model: 12, max_length: 16 }", V, 17, "write max_length: 17");
     rejected("{ name: transformer, d_model: 12, tie: true }", V + 1, 1, "tie: true needs equal vocabularies");
-    rejected("{ name: psm-softmax, d_model: 12, shared: always, agg_layers: 2 }", V, 1, "as many agg_layers (2) as inf_layers (1)");
+    rejected("{ name: psm-softmax, d_model: 12, shared: always, agg_layers: 2 }", V, 1,
+             "as many agg_layers (2) as inf_layers (1)");
     rejected("{ name: psm-softmax, heads: 3 }", V, 1, "'d_model' must be given");
     fixture f = fixture_try("{ name: transformer, d_model: 12, max_length: 16, positions: none }", V, V + 1, 1000);
     assert_non_null(f.network);
@@ -265,7 +296,8 @@ static void what_does_not_fit_is_said(void **state)
 
 // ---- PSM
 
-static const char until_last[] = "{ name: psm-softmax, d_model: 12, heads: 3, chunk: 2, agg_layers: 2, inf_layers: 2, shared: until-last-stage }";
+static const char until_last[] =
+    "{ name: psm-softmax, d_model: 12, heads: 3, chunk: 2, agg_layers: 2, inf_layers: 2, shared: until-last-stage }";
 
 static void agg_and_inf_part_at_the_last_stage(void **state)
 {
@@ -326,7 +358,8 @@ static void single_stage_parts_at_the_start(void **state)
 
 static void encoder_norm_starts_small(void **state)
 {
-    fixture f = fixture_open("{ name: psm-softmax, d_model: 12, encoder_norm: true }", V, V), g = fixture_open("{ name: psm-softmax, d_model: 12 }", V, V);
+    fixture f = fixture_open("{ name: psm-softmax, d_model: 12, encoder_norm: true }", V, V);
+    fixture g = fixture_open("{ name: psm-softmax, d_model: 12 }", V, V);
     network_init(f.network, 3);
     network_init(g.network, 3);
     assert_true(tensor_data(&model_find(&f.network->model, "agg.norm.gain")->tensor)[2] == (real)0.2);
@@ -339,13 +372,14 @@ static void encoder_norm_starts_small(void **state)
 static void depth_of_agg(void **state)
 {
     static const struct { int chunk, tokens, depth; const char *bracketing; } cases[] = {
-        { 1, 1, 0, "blelloch" }, { 1, 2, 0, "blelloch" }, { 1, 3, 1, "blelloch" }, { 1, 4, 2, "blelloch" }, { 1, 128, 12, "blelloch" },
-        { 64, 128, 0, "blelloch" }, { 64, 129, 1, "blelloch" }, { 64, 512, 4, "blelloch" }, { 1, 1, 0, "left-fold" }, { 1, 2, 0, "left-fold" },
-        { 1, 18, 16, "left-fold" },
+        { 1, 1, 0, "blelloch" },    { 1, 2, 0, "blelloch" },    { 1, 3, 1, "blelloch" },   { 1, 4, 2, "blelloch" },
+        { 1, 128, 12, "blelloch" }, { 64, 128, 0, "blelloch" }, { 64, 129, 1, "blelloch" }, { 64, 512, 4, "blelloch" },
+        { 1, 1, 0, "left-fold" },   { 1, 2, 0, "left-fold" },   { 1, 18, 16, "left-fold" },
     };
     for (size_t i = 0; i < LEN(cases); i++) {
         arena *a = arena_new();
-        fixture f = fixture_open(arena_text(a, "{ name: psm-softmax, d_model: 4, chunk: %d, bracketing: %s }", cases[i].chunk, cases[i].bracketing), V, V);
+        fixture f = fixture_open(arena_text(a, "{ name: psm-softmax, d_model: 4, chunk: %d, bracketing: %s }", cases[i].chunk,
+                                            cases[i].bracketing), V, V);
         assert_int_equal(f.network->architecture->depth(f.network->options, cases[i].tokens), cases[i].depth);
         fixture_close(&f);
         arena_free(a);
@@ -406,6 +440,8 @@ int main(void)
         cmocka_unit_test(initialised),
         cmocka_unit_test(hybrid_of_attention_is_a_transformer),
         cmocka_unit_test(defaults_are_the_published_form),
+        cmocka_unit_test(the_deepest_models_open),
+        cmocka_unit_test(a_tied_head_is_the_embedding),
         cmocka_unit_test(presets_keep_the_enums_order),
         cmocka_unit_test(what_does_not_fit_is_said),
         cmocka_unit_test(agg_and_inf_part_at_the_last_stage),

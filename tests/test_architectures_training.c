@@ -20,7 +20,7 @@ static const struct { const char *name, *values[6]; } tiny[] = {
     { "max_length", { "40", "64" } },
     { "norm_eps",   { "1e-6", "1e-5", "0.01" } },
     { "init",       { "gpt2", "psm", "zoology", "{ matrices: 0.2, embedding: 0.3 }", "{ preset: psm, head: 0.1, states: 1 }" } },
-    { "stack",      { "[attention]", "[attention, { mixer: attention, heads: 2 }]", "[{ name: attention, heads: 1 }, attention, attention]" } },
+    { "stack",      { "[attention]", "[attention, { mixer: attention, heads: 2 }]", "[{ name: attention, heads: 1 }]" } },
 };
 
 static const char *draw_value(const param *p, rng *r, arena *a)
@@ -105,7 +105,8 @@ static const char *try_configuration(fixture *f, arena *a)
                     largest = fmax(largest, fabs(hidden[k + d]));
             }
             if (!(fabs((double)hidden[k] - (double)steps[k]) <= step_tolerance * (double)largest))
-                return arena_text(a, "length %d, position %d: forward %g, step %g", T, k / f->D % T, (double)hidden[k], (double)steps[k]);
+                return arena_text(a, "length %d, position %d: forward %g, step %g", T, k / f->D % T, (double)hidden[k],
+                                  (double)steps[k]);
         }
     }
     return NULL;
@@ -141,9 +142,10 @@ static const char *const each[] = {
     "{ name: transformer, d_model: 24, heads: 3, init: { matrices: 0.1, embedding: 0.3 } }",
     "{ name: hybrid, d_model: 24, stack: [attention, attention], positions: learned, init: { matrices: 0.1, embedding: 0.3 } }",
     "{ name: psm-softmax, d_model: 24, heads: 3, init: { matrices: 0.1, embedding: 0.3, states: 0.2 } }",
-    "{ name: psm-softmax, d_model: 24, heads: 3, chunk: 4, agg_layers: 2, inf_layers: 2, encoder_norm: true, left_residual: true, segment: true, "
+    "{ name: psm-softmax, d_model: 24, heads: 3, chunk: 4, agg_layers: 2, inf_layers: 2, encoder_norm: true, "
+        "left_residual: true, segment: true, init: { matrices: 0.1, embedding: 0.3, states: 0.2 } }",
+    "{ name: psm-softmax, d_model: 24, heads: 3, chunk: 2, shared: until-last-stage, "
         "init: { matrices: 0.1, embedding: 0.3, states: 0.2 } }",
-    "{ name: psm-softmax, d_model: 24, heads: 3, chunk: 2, shared: until-last-stage, init: { matrices: 0.1, embedding: 0.3, states: 0.2 } }",
 };
 
 static void every_architecture_is_in_the_list(void **state)
@@ -231,8 +233,10 @@ static const char *const differentiated[] = {
     "{ name: transformer, d_model: 8, heads: 2, norm: rms, mlp_width: 5, tie: true }",
     "{ name: transformer, d_model: 8, heads: 2, norm: none, mlp: none, positions: none }",
     "{ name: psm-softmax, d_model: 8, heads: 2 }",
-    "{ name: psm-softmax, d_model: 8, heads: 2, chunk: 3, agg_layers: 2, inf_layers: 2, shared: always, identity: none, segment: true }",
-    "{ name: psm-softmax, d_model: 8, heads: 1, chunk: 2, encoder_norm: true, left_residual: true, segment: true, agg_mask: causal }",
+    "{ name: psm-softmax, d_model: 8, heads: 2, chunk: 3, agg_layers: 2, inf_layers: 2, shared: always, "
+        "identity: none, segment: true }",
+    "{ name: psm-softmax, d_model: 8, heads: 1, chunk: 2, encoder_norm: true, left_residual: true, segment: true, "
+        "agg_mask: causal }",
     "{ name: psm-softmax, d_model: 8, heads: 2, bracketing: left-fold, mlp_width: 3 }",
 };
 
@@ -263,10 +267,12 @@ static void gradients_of_whole_models(void **state)
                 loss[s + 2] = fixture_loss(&f, tokens, targets, B, T, false);
             }
             m->data[at] = was;
-            const double difference = (8 * (loss[3] - loss[1]) - (loss[4] - loss[0])) / (12 * h), off = fabs(difference - grad[at]);
+            const double difference = (8 * (loss[3] - loss[1]) - (loss[4] - loss[0])) / (12 * h);
+            const double off = fabs(difference - grad[at]);
             worst = fmax(worst, off / fmax(1, fabs(grad[at])));
             if (!(off <= 1e-7 * fmax(1, fabs(grad[at]))))
-                fail_msg("%s, %s: gradient %.12g, by differences %.12g", differentiated[i], m->weight[k / ENTRIES].name, grad[at], difference);
+                fail_msg("%s, %s: gradient %.12g, by differences %.12g", differentiated[i], m->weight[k / ENTRIES].name, grad[at],
+                         difference);
         }
         fixture_close(&f);
     }

@@ -282,7 +282,7 @@ static void test_faults(void **state)
         { "optimizer: { name: adamw, betas: [0.9] }", "'betas' has 1 entries; it takes 2" },
         { "lengths: 0", "'lengths' is 0, outside [1, 4096]" },
         { "lengths: lats", "'lengths' is 'lats', not first or last; did you mean 'last'?" },
-        { "lengths: middle", "'lengths' takes a whole number, first or last, a list, a map, a map or a map of whole numbers, not 'middle'" },
+        { "lengths: middle", "'lengths' takes a whole number, first or last, a list, a map or a map of whole numbers, not 'middle'" },
         { "lengths: 1e2", "'lengths' takes a whole number, not '1e2'; write 100" },
         { "lengths: [2, x]", "'lengths.1' takes a whole number, not 'x'" },
         { "lengths: { unifrom: [1, 2] }", "unknown key 'unifrom' in 'lengths'; did you mean 'uniform'?" },
@@ -401,6 +401,52 @@ static void test_identity(void **state)
     assert_string_equal(param_print_object(&o.optimizer, PRINT_ALL, memory), "{ name: adamw, lr: 0.5, decay: auto, betas: [0.9, 0.95] }");
 }
 
+// Alternatives that share keys or could be mistaken for each other.
+static void test_alternatives_keep_their_identity(void **state)
+{
+    typedef struct inner { int a, b; } inner;
+    typedef struct outer { param_one_of x; } outer;
+    static const param first[] = { INT(inner, a, "1", 0, 9, "a"), INT(inner, b, "1", 0, 9, "b"), {0} };
+    static const param second[] = { INT(inner, a, "1", 0, 9, "a"), { "c", PARAM_INT, offsetof(inner, b), "2", 0, 9, 0, "c", 0 }, {0} };
+    static const param an_int = AN_INT(0, 9, ""), a_real = A_REAL(0, 9, "");
+    static const param ways[] = { AN_INT(0, 9, ""), A_REAL(0, 9, ""), A_SECTION(inner, first, ""), A_SECTION(inner, second, ""),
+                                  A_LIST(&an_int, 0, 0, ""), A_LIST(&a_real, 0, 0, ""), {0} };
+    static const param outer_params[] = { ONE_OF(outer, x, NULL, ways, "x"), {0} };
+    static const struct { const char *text; int which; const char *changed; } cases[] = {
+        { "1", 0, "{ x: 1 }" },               { "1.0", 1, "{ x: 1.0 }" },            { "1.5", 1, "{ x: 1.5 }" },           { "{}", 2, "{ x: {} }" },
+        { "{ b: 1 }", 2, "{ x: {} }" },       { "{ c: 2 }", 3, "{ x: { a: 1, c: 2 } }" }, { "{ a: 5, c: 2 }", 3, "{ x: { a: 5, c: 2 } }" },
+        { "{ c: 3 }", 3, "{ x: { c: 3 } }" }, { "[1, 0.5]", 5, "{ x: [1, 0.5] }" },    { "[1, 2]", 4, "{ x: [1, 2] }" },
+    };
+    for (size_t i = 0; i < LEN(cases); i++) {
+        outer o;
+        diag *d = diag_new();
+        for (const char *text = arena_text(memory, "{ x: %s }", cases[i].text), *end = NULL; text != end; end = text, text = cases[i].changed) {
+            param_defaults(outer_params, &o, memory);
+            if (!param_read(outer_params, &o, yaml_parse(text, "x", memory, d), "it", memory, d)) fail_msg("%s", printed(d));
+            assert_int_equal(o.x.which, cases[i].which);
+            assert_string_equal(param_print(outer_params, &o, PRINT_CHANGED, memory), cases[i].changed);
+        }
+        diag_free(d);
+    }
+}
+
+// A required field is part of an identity also where its value is what memory held before.
+static void test_required_fields_always_print(void **state)
+{
+    typedef struct inner { int x; } inner;
+    typedef struct outer { inner in; int y; } outer;
+    static const param inner_params[] = { INT(inner, x, NULL, 0, 9, "x"), {0} };
+    static const param outer_params[] = { SECTION(outer, in, inner_params, "in"), INT(outer, y, NULL, 0, 9, "y"), {0} };
+    outer o;
+    diag *d = diag_new();
+    param_defaults(outer_params, &o, memory);
+    assert_true(param_read(outer_params, &o, yaml_parse("{ y: 0, in: { x: 0 } }", "x", memory, d), "it", memory, d));
+    assert_string_equal(param_print(outer_params, &o, PRINT_CHANGED, memory), "{ in: { x: 0 }, y: 0 }");
+    assert_false(param_read(outer_params, &o, yaml_parse("{ y: 0 }", "x", memory, d), "it", memory, d));
+    assert_string_equal(printed(d), "x:1:1: error: 'in.x' must be given: x\n");
+    diag_free(d);
+}
+
 static void test_real_text(void **state)
 {
     static const struct { double v; const char *text; } cases[] = {
@@ -445,6 +491,37 @@ static void test_random_options_read_back(void **state)
         assert_string_equal(changed(&y), changed(&o));
         arena_restore(memory, start);
     }
+}
+
+// Letters changed anywhere: accepted or reported, never a crash; what is accepted prints and reads back.
+static void test_damaged_options(void **state)
+{
+    static const char good[] = "{ group: a, d_model: 128, scale: 3.0e-3, tie: false, norm: rms, seeds: [3, 4], stages: [{ steps: 5 }, { lengths: last }], "
+                               "chain: [none, { name: sgd, steps: 1 }], widths: { 64: 256 }, stop: { keep: 10 }, lengths: { uniform: [2, 18] } }";
+    static const char likely[] = "  :,[]{}'\"-.019aex~\n";
+    rng r = rng_start((uint64_t[]){ 3, RNG_TESTS }, 2);
+    int accepted = 0;
+    for (int i = 0; i < 5000; i++) {
+        const arena_mark start = arena_save(memory);
+        char text[sizeof good];
+        memcpy(text, good, sizeof good);
+        for (uint64_t n = 1 + rng_below(&r, 3); n; n--) text[rng_below(&r, sizeof good - 1)] = likely[rng_below(&r, sizeof likely - 1)];
+        diag *d = diag_new();
+        const yaml *map = yaml_parse(text, "x", memory, d);
+        options o;
+        param_defaults(table, &o, memory);
+        if (map && param_read(table, &o, map, "it", memory, d)) {
+            const options again = read_good(changed(&o));
+            assert_string_equal(changed(&again), changed(&o));
+            accepted++;
+        } else {
+            assert_true(diag_errors(d) > 0);
+            if (map && map->kind == YAML_MAP) assert_non_null(all(&o));
+        }
+        diag_free(d);
+        arena_restore(memory, start);
+    }
+    assert_true(accepted > 100 && accepted < 4000);
 }
 
 static void test_list_options(void **state)
@@ -519,8 +596,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_defaults), cmocka_unit_test(test_every_kind_of_value), cmocka_unit_test(test_alternatives), cmocka_unit_test(test_faults),
-        cmocka_unit_test(test_all_faults_at_once), cmocka_unit_test(test_set), cmocka_unit_test(test_identity), cmocka_unit_test(test_real_text),
-        cmocka_unit_test(test_random_options_read_back), cmocka_unit_test(test_list_options), cmocka_unit_test(test_a_wrong_table_is_our_mistake),
+        cmocka_unit_test(test_all_faults_at_once), cmocka_unit_test(test_set), cmocka_unit_test(test_identity), cmocka_unit_test(test_alternatives_keep_their_identity), cmocka_unit_test(test_required_fields_always_print), cmocka_unit_test(test_real_text),
+        cmocka_unit_test(test_random_options_read_back), cmocka_unit_test(test_damaged_options), cmocka_unit_test(test_list_options), cmocka_unit_test(test_a_wrong_table_is_our_mistake),
     };
     return cmocka_run_group_tests_name("param", tests, set_up, tear_down);
 }

@@ -136,6 +136,9 @@ static void test_too_deep_too_large(void **state)
     memmove(deep + 64, deep + 65, 65);
     deep[128] = 0;
     good(deep);
+    const char *wide = "[";
+    for (int i = 0; i < 100; i++) wide = arena_text(memory, "%s[], ", wide);
+    assert_int_equal(good(arena_text(memory, "%s]", wide))->n, 100);
     char *large = malloc((1 << 20) + 2);
     memset(large, 'x', (1 << 20) + 1);
     large[(1 << 20) + 1] = 0;

@@ -40,9 +40,7 @@ static void pack_rows(int64_t K, int64_t M, const float *A, int64_t lda, int64_t
     for (int64_t b = 0; b < blocks; b++) {
         const int64_t from = b * M / blocks, rows = (b + 1) * M / blocks - from;
         float *panel = packed + b * DEPTH * MR;
-        for (int64_t k = 0; k < K; k++)
-            for (int64_t i = 0; i < rows; i++)
-                panel[k * MR + i] = A[k * lda + from + i];
+        WITH_ROWS(rows, for (int64_t k = 0; k < K; k++) memcpy(panel + k * MR, A + k * lda + from, sizeof(float) * ROWS))
     }
 }
 

@@ -20,13 +20,14 @@ enum { W = 8, MR = 6 };
 #else
 enum { W = 4, MR = 6 };
 #endif
-typedef float   vec  __attribute__((vector_size(4 * W), aligned(4), may_alias));     // anywhere in memory
-typedef int32_t ivec __attribute__((vector_size(4 * W), aligned(4), may_alias));
+typedef float   vec  __attribute__((vector_size(4 * W)));
+typedef int32_t ivec __attribute__((vector_size(4 * W)));
+typedef vec     anywhere __attribute__((aligned(4), may_alias));                     // a vector in memory, at any address
 
 #define INLINE static inline __attribute__((always_inline))
 
-INLINE vec  load(const float *p)            { return *(const vec *)p; }
-INLINE void store(float *p, vec x)          { *(vec *)p = x; }
+INLINE vec  load(const float *p)            { return *(const anywhere *)p; }
+INLINE void store(float *p, vec x)          { *(anywhere *)p = x; }
 INLINE vec  all(float x)                    { return x - (vec){0}; }
 INLINE vec  choose(ivec mask, vec a, vec b) { return (vec)((mask & (ivec)a) | (~mask & (ivec)b)); }     // mask ? a : b
 INLINE vec  vec_max(vec a, vec b)           { return choose(a > b, a, b); }                             // b where one is NaN
@@ -44,11 +45,16 @@ INLINE ivec first(int64_t n) { return counting() < (int32_t)n - (ivec){0}; }    
 // The last n < W floats of a row: those beyond are zero when read and untouched when written.
 INLINE vec load_part(const float *p, int64_t n)
 {
-    vec x = {0};
-    memcpy(&x, p, sizeof(float) * (size_t)n);
-    return x;
+    float lanes[W] = {0};
+    for (int i = 0; i < W && i < n; i++)
+        lanes[i] = p[i];
+    return load(lanes);
 }
-INLINE void store_part(float *p, vec x, int64_t n) { memcpy(p, &x, sizeof(float) * (size_t)n); }
+INLINE void store_part(float *p, vec x, int64_t n)
+{
+    for (int i = 0; i < W && i < n; i++)
+        p[i] = x[i];
+}
 INLINE vec  load_n(const float *p, int64_t n)           { return n >= W ? load(p) : load_part(p, n); }
 INLINE void store_n(float *p, vec x, int64_t n)
 {
@@ -58,23 +64,21 @@ INLINE void store_n(float *p, vec x, int64_t n)
         store_part(p, x, n);
 }
 
+INLINE vec swapped(vec x, int distance)         // lane i gets lane i ^ distance
+{
+    return __builtin_shuffle(x, counting() ^ (distance - (ivec){0}));
+}
 INLINE float sum(vec x)
 {
-    float s[W];
-    memcpy(s, &x, sizeof s);
     for (int w = W / 2; w > 0; w /= 2)
-        for (int i = 0; i < w; i++)
-            s[i] += s[i + w];
-    return s[0];
+        x += swapped(x, w);
+    return x[0];
 }
 INLINE float largest(vec x)
 {
-    float s[W];
-    memcpy(s, &x, sizeof s);
     for (int w = W / 2; w > 0; w /= 2)
-        for (int i = 0; i < w; i++)
-            s[i] = s[i] > s[i + w] ? s[i] : s[i + w];
-    return s[0];
+        x = vec_max(swapped(x, w), x);
+    return x[0];
 }
 
 // The two halves of a and b, lane by lane: a0 b0 a1 b1 … and the rest.

@@ -3,6 +3,7 @@
 //   dv = Pᵀ·dy,  dP = dy·vᵀ,  dS = P∘(dP − Σ_j P∘dP),  dq = dS·k/√K,  dk = dSᵀ·q/√K
 
 #include "nn/ops.h"
+#include "nn/ops/fast.h"
 
 enum { Q, KV };
 
@@ -23,6 +24,13 @@ static int64_t seen(const node *n, int64_t i)
     const attention_options *o = n->options;
     const int64_t Tq = n->in[Q]->dim[1], T = n->in[KV]->dim[1];
     return o->mask == FULL ? T : T - Tq + i + 1;
+}
+
+// The CPU kernels keep two numbers a query: its largest score and 1/Σ e^(score − largest).
+static size_t attention_saved_bytes(const node *n)
+{
+    const attention_options *o = n->options;
+    return 2 * sizeof(real) * (size_t)(n->in[Q]->dim[0] * o->heads * n->in[Q]->dim[1]);
 }
 
 static double attention_flops(const node *n)
@@ -128,6 +136,118 @@ static void attention_backward(const node *n, const team *t)
     }
 }
 
+#ifndef REAL_DOUBLE
+typedef struct attention_job { const node *n; bool add_q, add_kv; int64_t block; } attention_job;
+
+static attention_head kernel_head(const node *n, int64_t bh)
+{
+    const attention_options *o = n->options;
+    const head a = head_of(n, bh / o->heads, bh % o->heads);
+    return (attention_head){
+        .K = a.K, .Tq = a.Tq, .T = a.T, .q_step = a.q_step, .kv_step = a.kv_step, .y_step = a.y_step, .causal = o->mask == CAUSAL,
+        .scale = (float)(1 / sqrt((double)a.K)), .q = a.q, .k = a.k, .v = a.v, .dy = a.dy, .y = a.y,
+        .kept = n->saved ? (float *)n->saved + bh * a.Tq * 2 : NULL, .dq = a.dq, .dk = a.dk, .dv = a.dv,
+    };
+}
+
+static void forward_piece(int64_t from, int64_t to, void *scratch, void *data)
+{
+    const attention_job *j = data;
+    for (int64_t bh = from; bh < to; bh++) {
+        const attention_head a = kernel_head(j->n, bh);
+        kernel->attention(&a, scratch);
+    }
+}
+
+static void backward_piece(int64_t from, int64_t to, void *scratch, void *data)
+{
+    const attention_job *j = data;
+    for (int64_t bh = from; bh < to; bh++) {
+        attention_head a = kernel_head(j->n, bh);
+        a.add_q = j->add_q;
+        a.add_kv = j->add_kv;
+        kernel->attention_back(&a, j->block, scratch);
+    }
+}
+
+// Queries handled together on the way back: all, or as many as keep P and dS within the second-level cache; a multiple of
+// every level's block of rows.
+static int64_t query_block(int64_t Tq, int64_t T)
+{
+    enum { TOGETHER = 1 << 16, MULTIPLE = 12, LEAST = 48 };
+    const int64_t fit = TOGETHER / T / MULTIPLE * MULTIPLE;
+    return fit >= Tq || Tq <= LEAST ? Tq : fit < LEAST ? LEAST : fit;
+}
+
+// Whether a head fits the scratch of a thread: some 3000 positions do.
+static bool fits(const node *n, int64_t block)
+{
+    const attention_options *o = n->options;
+    const int64_t K = o->D / o->heads + 16, Tq = n->in[Q]->dim[1], T = n->in[KV]->dim[1] + 16;
+    return (3 * K * T + 2 * K * Tq + 2 * (block + 12) * T) * (int64_t)sizeof(float) <= TEAM_SCRATCH;
+}
+
+static int64_t heads_a_piece(const node *n)
+{
+    const attention_options *o = n->options;
+    const int64_t work = n->in[Q]->dim[1] * n->in[KV]->dim[1] * (o->D / o->heads);
+    return work < 1 << 15 ? (1 << 15) / work : 1;
+}
+
+static void attention_forward_fast(const node *n, const team *t)
+{
+    const attention_options *o = n->options;
+    const int64_t block = query_block(n->in[Q]->dim[1], n->in[KV]->dim[1]);
+    if (fits(n, block))
+        team_each(t, n->in[Q]->dim[0] * o->heads, heads_a_piece(n), forward_piece, &(attention_job){ .n = n });
+    else
+        attention_forward(n, t);
+}
+
+// Whether the op writes every column of x's gradient, once: then the first contribution is set.
+static bool covers(const attention_options *o, int64_t width, int n, const int64_t *firsts)
+{
+    bool written[3] = {0};
+    for (int i = 0; i < n; i++)
+        for (int k = 0; k < n; k++)
+            written[k] |= firsts[i] == k * o->D;
+    for (int k = 0; k < n; k++)
+        if (!written[k])
+            return false;
+    return width == n * o->D;
+}
+
+static bool reach_columns(tensor *x, const attention_options *o, int n, const int64_t *firsts)
+{
+    if (!x->grad)
+        return false;
+    if (covers(o, tensor_columns(x), n, firsts))
+        return tensor_reach(x);
+    reach_cleared(x);
+    return true;
+}
+
+static void attention_backward_fast(const node *n, const team *t)
+{
+    const attention_options *o = n->options;
+    attention_job j = { .n = n, .block = query_block(n->in[Q]->dim[1], n->in[KV]->dim[1]) };
+    if (!fits(n, j.block)) {
+        for (int i = 0; i < 2; i++)
+            if (n->in[i]->grad)
+                reach_cleared(n->in[i]);
+        attention_backward(n, t);
+        return;
+    }
+    if (n->in[Q] == n->in[KV])
+        j.add_q = j.add_kv = reach_columns(n->in[Q], o, 3, (int64_t[]){ o->q_first, o->k_first, o->v_first });
+    else {
+        j.add_q = reach_columns(n->in[Q], o, 1, (int64_t[]){ o->q_first });
+        j.add_kv = reach_columns(n->in[KV], o, 2, (int64_t[]){ o->k_first, o->v_first });
+    }
+    team_each(t, n->in[Q]->dim[0] * o->heads, heads_a_piece(n), backward_piece, &j);
+}
+#endif
+
 #define SELF(heads, mask, D)     &(const attention_options){ heads, mask, D, 0, D, 2 * (D) }
 #define CROSS(heads, mask, D)    &(const attention_options){ heads, mask, D, 0, 0, D }
 static const op_case attention_cases[] = {
@@ -140,9 +260,10 @@ static const op_case attention_cases[] = {
 };
 
 const op op_attention = {
-    .name = "attention", .inputs = 2, .outputs = 1, .options_size = sizeof(attention_options), .shapes = attention_shapes,
+    .name = "attention", .inputs = 2, .outputs = 1, .options_size = sizeof(attention_options), .shapes = attention_shapes, .saved_bytes = attention_saved_bytes,
     .flops = attention_flops, .cases = attention_cases, .n_cases = LEN(attention_cases),
-    .forward = { [REFERENCE] = attention_forward }, .backward = { [REFERENCE] = attention_backward },
+    .forward  = { [REFERENCE] = attention_forward,  [CPU] = CPU_SLOT(attention_forward_fast) },
+    .backward = { [REFERENCE] = attention_backward, [CPU] = CPU_SLOT(attention_backward_fast) }, .first = { [CPU] = true },
 };
 
 tensor *nn_attention(graph *g, attention_options o, tensor *q, tensor *kv)

@@ -2,6 +2,7 @@
 
 #include <string.h>
 #include "nn/ops.h"
+#include "nn/ops/fast.h"
 
 enum { TOKENS, TABLE, POSITIONS };
 
@@ -43,6 +44,54 @@ static void embed_backward(const node *n, const team *t)
     }
 }
 
+#ifndef REAL_DOUBLE
+static void forward_piece(int64_t from, int64_t to, void *scratch, void *data)
+{
+    const node *n = data;
+    const tensor *tokens = n->in[TOKENS], *table = n->in[TABLE], *positions = n->in[POSITIONS];
+    const int64_t D = tensor_columns(table), V = tensor_rows(table), T = tokens->dim[1];
+    for (int64_t i = from; i < to; i++) {
+        const int token = tensor_ints(tokens)[i];
+        CHECK(token >= 0 && token < V, "embed: token %d of a vocabulary of %lld", token, (long long)V);
+        const float *row = tensor_data(table) + token * D;
+        float *y = tensor_data(n->out[0]) + i * D;
+        if (positions)
+            kernel->add(row, tensor_data(positions) + i % T % tensor_rows(positions) * D, y, D);
+        else
+            memcpy(y, row, sizeof *y * (size_t)D);
+    }
+}
+
+static void embed_forward_fast(const node *n, const team *t)
+{
+    team_each(t, tensor_size(n->in[TOKENS]), piece_rows(tensor_columns(n->out[0])), forward_piece, (void *)n);
+}
+
+// Rows of a table may be used by many tokens: a piece is a range of columns, and goes through all tokens in order.
+static void backward_piece(int64_t from, int64_t to, void *scratch, void *data)
+{
+    const node *n = data;
+    const tensor *tokens = n->in[TOKENS], *positions = n->in[POSITIONS];
+    const int64_t D = tensor_columns(n->in[TABLE]), T = tokens->dim[1];
+    float *dtable = n->in[TABLE]->grad, *dpositions = positions ? positions->grad : NULL;
+    for (int64_t i = 0; i < tensor_size(tokens); i++) {
+        const float *dy = n->out[0]->grad + i * D + from;
+        if (dtable)
+            kernel->add_scaled(dy, 1, dtable + tensor_ints(tokens)[i] * D + from, to - from, true);
+        if (dpositions)
+            kernel->add_scaled(dy, 1, dpositions + i % T % tensor_rows(positions) * D + from, to - from, true);
+    }
+}
+
+static void embed_backward_fast(const node *n, const team *t)
+{
+    for (int i = TABLE; i <= POSITIONS; i++)
+        if (n->in[i] && n->in[i]->grad)
+            reach_cleared(n->in[i]);
+    team_each(t, tensor_columns(n->in[TABLE]), 64, backward_piece, (void *)n);
+}
+#endif
+
 static const op_case embed_cases[] = {
     { .in = {{2, 3}, {5, 4}, {0}}, .below = {5} },           { .in = {{2, 3}, {5, 4}, {3, 4}}, .below = {5} },
     { .in = {{1, 1}, {1, 1}, {1, 1}}, .below = {1} },        { .in = {{3, 7}, {4, 17}, {2, 17}}, .below = {4} },     // positions wrap round
@@ -51,7 +100,8 @@ static const op_case embed_cases[] = {
 
 const op op_embed = {
     .name = "embed", .inputs = 3, .outputs = 1, .shapes = embed_shapes, .cases = embed_cases, .n_cases = LEN(embed_cases),
-    .forward = { [REFERENCE] = embed_forward }, .backward = { [REFERENCE] = embed_backward },
+    .forward  = { [REFERENCE] = embed_forward,  [CPU] = CPU_SLOT(embed_forward_fast) },
+    .backward = { [REFERENCE] = embed_backward, [CPU] = CPU_SLOT(embed_backward_fast) }, .first = { [CPU] = true },
 };
 
 tensor *nn_embed(graph *g, tensor *tokens, tensor *table, tensor *positions)

@@ -3,6 +3,7 @@
 
 #include "nn/gemm.h"
 #include "nn/ops.h"
+#include "nn/ops/fast.h"
 
 typedef struct linear_options { int64_t first, columns; bool transposed; } linear_options;
 
@@ -79,6 +80,49 @@ static void linear_backward(const node *n, const team *t)
     }
 }
 
+#ifndef REAL_DOUBLE
+// The part of W or of its gradient that takes part.
+static float *part(const node *n, float *W) { return W + at(n, 0, 0); }
+
+static void linear_forward_fast(const node *n, const team *t)
+{
+    const linear_options *o = n->options;
+    const int64_t R = tensor_rows(n->in[X]), K = tensor_columns(n->in[X]), N = o->columns;
+    const float *b = n->in[BIAS] ? tensor_data(n->in[BIAS]) + o->first : NULL;
+    gemm_bias_team(t, o->transposed, R, N, K, n->in[X]->data, K, part(n, n->in[WEIGHT]->data), tensor_columns(n->in[WEIGHT]), b,
+                   n->out[0]->data, N);
+}
+
+typedef struct sum_job { const float *dy; float *db; int64_t rows, columns; } sum_job;
+
+static void sum_piece(int64_t from, int64_t to, void *scratch, void *data)
+{
+    const sum_job *j = data;
+    kernel->column_sums(j->dy + from, j->rows, j->columns, to - from, j->db + from, true);
+}
+
+static void linear_backward_fast(const node *n, const team *t)
+{
+    const linear_options *o = n->options;
+    tensor *x = n->in[X], *W = n->in[WEIGHT], *b = n->in[BIAS];
+    const int64_t R = tensor_rows(x), K = tensor_columns(x), N = o->columns, ldw = tensor_columns(W);
+    const float *dy = n->out[0]->grad;
+    if (x->grad)
+        gemm_team(t, false, !o->transposed, R, K, N, dy, N, part(n, W->data), ldw, tensor_reach(x), x->grad, K);
+    if (W->grad) {
+        reach_cleared(W);
+        if (o->transposed)
+            gemm_team(t, true, false, N, K, R, dy, N, x->data, K, true, part(n, W->grad), ldw);
+        else
+            gemm_team(t, true, false, K, N, R, x->data, K, dy, N, true, part(n, W->grad), ldw);
+    }
+    if (b && b->grad) {
+        reach_cleared(b);
+        team_each(t, N, 64, sum_piece, &(sum_job){ dy, b->grad + o->first, R, N });
+    }
+}
+#endif
+
 #define WHOLE(n)      &(const linear_options){ 0, n, false }
 #define PART(f, n)    &(const linear_options){ f, n, false }
 #define TRANSPOSED(n) &(const linear_options){ 0, n, true }
@@ -94,7 +138,8 @@ static const op_case linear_cases[] = {
 const op op_linear = {
     .name = "linear", .inputs = 3, .outputs = 1, .options_size = sizeof(linear_options), .shapes = linear_shapes, .flops = linear_flops,
     .cases = linear_cases, .n_cases = LEN(linear_cases),
-    .forward = { [REFERENCE] = linear_forward }, .backward = { [REFERENCE] = linear_backward },
+    .forward  = { [REFERENCE] = linear_forward,  [CPU] = CPU_SLOT(linear_forward_fast) },
+    .backward = { [REFERENCE] = linear_backward, [CPU] = CPU_SLOT(linear_backward_fast) }, .first = { [CPU] = true },
 };
 
 tensor *nn_linear(graph *g, tensor *x, tensor *W, tensor *b, int64_t first, int64_t columns)

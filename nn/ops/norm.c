@@ -4,6 +4,7 @@
 // dgain = Σ dy·z,  dbias = Σ dy over the rows;  dx = dr = ds.
 
 #include "nn/ops.h"
+#include "nn/ops/fast.h"
 
 enum { X, GAIN, BIAS, R };
 enum { Y, SUM };
@@ -87,6 +88,58 @@ static void norm_backward(const node *n, const team *t)
         norm_backward_row(n, i);
 }
 
+#ifndef REAL_DOUBLE
+static norm_rows rows_of(const node *n)
+{
+    const norm_options *o = n->options;
+    return (norm_rows){
+        .D = tensor_columns(n->in[X]), .centred = o->kind == NORM_LAYER, .eps = (float)o->eps, .x = n->in[X]->data,
+        .r = n->in[R] ? n->in[R]->data : NULL, .gain = n->in[GAIN]->data, .bias = n->in[BIAS] ? n->in[BIAS]->data : NULL,
+        .sum = n->in[R] ? n->out[SUM]->data : NULL, .y = n->out[Y]->data, .moments = n->saved,
+    };
+}
+
+static void forward_piece(int64_t from, int64_t to, void *scratch, void *data) { kernel->norm(data, from, to); }
+
+static void norm_forward_fast(const node *n, const team *t)
+{
+    norm_rows rows = rows_of(n);
+    team_each(t, tensor_rows(n->in[X]), piece_rows(rows.D), forward_piece, &rows);
+}
+
+// Each piece leaves its part of the gradients of gain and bias, to be added in order.
+enum { PARTS = 32 };
+typedef struct back_job { norm_rows rows; int64_t size; float *partial; } back_job;      // partial [PARTS, 2, D]
+
+static void backward_piece(int64_t from, int64_t to, void *scratch, void *data)
+{
+    const back_job *j = data;
+    kernel->norm_back(&j->rows, from, to, j->partial + from / j->size * 2 * j->rows.D);
+}
+
+static void norm_backward_fast(const node *n, const team *t)
+{
+    tensor *x = n->in[X], *r = n->in[R], *gain = n->in[GAIN], *bias = n->in[BIAS];
+    back_job j = { rows_of(n), 1, team_shared(t) };
+    const int64_t D = j.rows.D, rows = tensor_rows(x), parts = least(PARTS, TEAM_SCRATCH / (int64_t)(2 * sizeof(float) * (size_t)D));
+    CHECK(parts > 0, "norm: a width of %lld", (long long)D);
+    reach_cleared(n->out[Y]);
+    j.rows.dy = n->out[Y]->grad;
+    j.rows.dsum = used(n->out[SUM]);
+    j.rows.dx = x->grad;
+    j.rows.add_x = x->grad && tensor_reach(x);
+    j.rows.dr = r ? r->grad : NULL;
+    j.rows.add_r = j.rows.dr && tensor_reach(r);
+    j.size = (rows + parts - 1) / parts > 8 ? (rows + parts - 1) / parts : 8;
+    team_each(t, rows, j.size, backward_piece, &j);
+    const int64_t made = (rows + j.size - 1) / j.size;
+    if (gain->grad)
+        kernel->column_sums(j.partial, made, 2 * D, D, gain->grad, tensor_reach(gain));
+    if (bias && bias->grad)
+        kernel->column_sums(j.partial + D, made, 2 * D, D, bias->grad, tensor_reach(bias));
+}
+#endif
+
 static const norm_options layer = { NORM_LAYER, 1e-5 }, rms = { NORM_RMS, 1e-6 };
 static const op_case norm_cases[] = {
     { .in = {{3, 5}, {5}, {5}, {3, 5}}, .options = &layer },         { .in = {{3, 5}, {5}, {0}, {3, 5}}, .options = &rms },
@@ -99,7 +152,8 @@ static const op_case norm_cases[] = {
 const op op_norm = {
     .name = "norm", .inputs = 4, .outputs = 2, .options_size = sizeof(norm_options), .shapes = norm_shapes, .saved_bytes = norm_saved_bytes,
     .cases = norm_cases, .n_cases = LEN(norm_cases),
-    .forward = { [REFERENCE] = norm_forward }, .backward = { [REFERENCE] = norm_backward },
+    .forward  = { [REFERENCE] = norm_forward,  [CPU] = CPU_SLOT(norm_forward_fast) },
+    .backward = { [REFERENCE] = norm_backward, [CPU] = CPU_SLOT(norm_backward_fast) }, .first = { [CPU] = true },
 };
 
 tensor *nn_norm(graph *g, norm_options o, tensor *x, tensor *gain, tensor *bias)

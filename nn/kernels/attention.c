@@ -1,0 +1,256 @@
+// One head of one sequence: see nn/ops/attention.c for the formulas.
+#include <math.h>
+#include "nn/kernels/micro.h"
+
+INLINE int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
+INLINE int64_t padded(int64_t n)           { return (n + W - 1) / W * W; }
+
+// How many positions query i sees.
+INLINE int64_t seen(const attention_head *a, int64_t i) { return a->causal ? a->T - a->Tq + i + 1 : a->T; }
+
+// to[k][Tp] = from[t, k]; Tp a multiple of W, zeros beyond T.
+static void turn(const float *from, int64_t step, int64_t T, int64_t K, int64_t Tp, float *to)
+{
+    for (int64_t t = 0; t < Tp; t += W)
+        for (int64_t k = 0; k < K; k += W) {
+            vec r[W];
+            for (int i = 0; i < W; i++)
+                r[i] = t + i < T ? load_n(from + (t + i) * step + k, K - k) : all(0);
+            transpose(r);
+            for (int i = 0; i < W && k + i < K; i++)
+                store(to + (k + i) * Tp + t, r[i]);
+        }
+}
+
+// Rows as vectors can read them: where they stand, or, if K is no multiple of W, a copy with zeros behind.
+typedef struct rows { const float *at; int64_t step; } rows;
+
+static rows rows_of(const float *from, int64_t step, int64_t T, int64_t K, float **scratch)
+{
+    const int64_t Kp = padded(K);
+    if (K == Kp)
+        return (rows){ from, step };
+    float *copy = *scratch;
+    *scratch += T * Kp;
+    for (int64_t t = 0; t < T; t++)
+        for (int64_t k = 0; k < K; k += W)
+            store(copy + t * Kp + k, load_n(from + t * step + k, K - k));
+    return (rows){ copy, Kp };
+}
+
+INLINE void multiply_rows(int rows, int64_t columns, int64_t depth, const float *A, int64_t row, int64_t step, const float *B,
+                          int64_t ldb, bool add, float *C, int64_t ldc)
+{
+    for (int64_t j = 0; j < columns; j += NR) {
+        const int64_t n = columns - j;
+        vec c[MR][2];
+        for (int i = 0; i < rows; i++)
+            for (int v = 0; v < 2; v++)
+                c[i][v] = add && n > v * W ? load_n(C + i * ldc + j + v * W, n - v * W) : all(0);
+        if (n > W)
+            micro(rows, 2, depth, A, row, step, B + j, ldb, c);
+        else
+            micro(rows, 1, depth, A, row, step, B + j, ldb, c);
+        for (int i = 0; i < rows; i++)
+            for (int v = 0; v < 2; v++)
+                if (n > v * W)
+                    store_n(C + i * ldc + j + v * W, c[i][v], n - v * W);
+    }
+}
+
+// C = A·B or C + A·B for up to MR rows, over `depth`; any number of columns, B readable to the next multiple of W.
+static __attribute__((noinline)) void multiply(int64_t rows, int64_t columns, int64_t depth, const float *A, int64_t row, int64_t step,
+                                               const float *B, int64_t ldb, bool add, float *C, int64_t ldc)
+{
+    WITH_ROWS(rows, multiply_rows(ROWS, columns, depth, A, row, step, B, ldb, add, C, ldc))
+}
+
+// p[0 … columns) = softmax of the first `see` scores, zeros beyond. kept: the largest score and 1/Σ, for softmax_again. The
+// largest is taken away before scaling: a difference, then a product, which no level can fuse, so that both give the same.
+static void softmax(float *p, int64_t see, int64_t columns, float scale, float kept[2])
+{
+    vec high = all(-__builtin_inff()), total = {0};
+    for (int64_t j = 0; j < see; j += W) {
+        const vec s = load(p + j);
+        high = vec_max(see - j < W ? choose(first(see - j), s, high) : s, high);
+    }
+    kept[0] = largest(high);
+    for (int64_t j = 0; j < see; j += W) {
+        vec e = exp_vec((load(p + j) - all(kept[0])) * all(scale));
+        if (see - j < W)
+            e = choose(first(see - j), e, all(0));
+        store(p + j, e);
+        total += e;
+    }
+    kept[1] = 1 / sum(total);
+    for (int64_t j = 0; j < see; j += W)
+        store(p + j, load(p + j) * all(kept[1]));
+    for (int64_t j = padded(see); j < columns; j += W)
+        store(p + j, all(0));
+}
+
+static void softmax_again(float *p, int64_t see, int64_t columns, float scale, const float kept[2])
+{
+    for (int64_t j = 0; j < columns; j += W) {
+        const vec e = exp_vec((load(p + j) - all(kept[0])) * all(scale)) * all(kept[1]);
+        store(p + j, see - j >= W ? e : choose(first(see - j), e, all(0)));
+    }
+}
+
+// Few positions and whole vectors: rows against rows, nothing turned or copied.
+enum { FEW = 4 };
+static bool is_small(const attention_head *a) { return a->T <= FEW && a->K % W == 0; }
+
+INLINE float dot(const float *a, const float *b, int64_t K)
+{
+    vec s = {0};
+    for (int64_t k = 0; k < K; k += W)
+        s += load(a + k) * load(b + k);
+    return sum(s);
+}
+
+static void small_probabilities(const attention_head *a, int64_t i, float p[W])
+{
+    const int64_t see = seen(a, i);
+    float kept[2];
+    for (int64_t j = 0; j < see; j++)
+        p[j] = dot(a->q + i * a->q_step, a->k + j * a->kv_step, a->K);
+    softmax(p, see, W, a->scale, kept);
+}
+
+static void attention_small(const attention_head *a)
+{
+    float p[W];
+    for (int64_t i = 0; i < a->Tq; i++) {
+        small_probabilities(a, i, p);
+        for (int64_t k = 0; k < a->K; k += W) {
+            vec y = {0};
+            for (int64_t j = 0; j < seen(a, i); j++)
+                y += all(p[j]) * load(a->v + j * a->kv_step + k);
+            store(a->y + i * a->y_step + k, y);
+        }
+    }
+}
+
+static void attention_small_back(const attention_head *a)
+{
+    for (int64_t j = 0; a->dk && !a->add_kv && j < a->T; j++) {
+        memset(a->dk + j * a->kv_step, 0, sizeof(float) * (size_t)a->K);
+        memset(a->dv + j * a->kv_step, 0, sizeof(float) * (size_t)a->K);
+    }
+    for (int64_t i = 0; i < a->Tq; i++) {
+        const float *q = a->q + i * a->q_step, *dy = a->dy + i * a->y_step;
+        float p[W], ds[W], along = 0;
+        small_probabilities(a, i, p);
+        for (int64_t j = 0; j < seen(a, i); j++) {
+            ds[j] = dot(dy, a->v + j * a->kv_step, a->K);
+            along += p[j] * ds[j];
+        }
+        for (int64_t j = 0; j < seen(a, i); j++)
+            ds[j] = p[j] * (ds[j] - along) * a->scale;
+        for (int64_t k = 0; k < a->K; k += W) {
+            vec dq = a->dq && a->add_q ? load(a->dq + i * a->q_step + k) : all(0);
+            for (int64_t j = 0; j < seen(a, i); j++) {
+                const int64_t at = j * a->kv_step + k;
+                dq += all(ds[j]) * load(a->k + at);
+                if (a->dk) {
+                    store(a->dk + at, load(a->dk + at) + all(ds[j]) * load(q + k));
+                    store(a->dv + at, load(a->dv + at) + all(p[j]) * load(dy + k));
+                }
+            }
+            if (a->dq)
+                store(a->dq + i * a->q_step + k, dq);
+        }
+    }
+}
+
+void KERNEL(attention)(const attention_head *a, float *scratch)
+{
+    if (is_small(a)) {
+        attention_small(a);
+        return;
+    }
+    const int64_t Tp = padded(a->T);
+    float *turned = scratch, *P = turned + a->K * Tp, kept[2];
+    scratch = P + MR * Tp;
+    const rows v = rows_of(a->v, a->kv_step, a->T, a->K, &scratch);
+    turn(a->k, a->kv_step, a->T, a->K, Tp, turned);
+    for (int64_t i = 0; i < a->Tq; i += MR) {
+        const int64_t m = least(MR, a->Tq - i), see = seen(a, i + m - 1), columns = padded(see);
+        multiply(m, columns, a->K, a->q + i * a->q_step, a->q_step, 1, turned, Tp, false, P, Tp);
+        for (int64_t r = 0; r < m; r++)
+            softmax(P + r * Tp, seen(a, i + r), columns, a->scale, a->kept ? a->kept + 2 * (i + r) : kept);
+        multiply(m, a->K, see, P, Tp, 1, v.at, v.step, false, a->y + i * a->y_step, a->y_step);
+    }
+}
+
+// dS in place of dP: p·(dP − Σ p·dP)·scale.
+static void softmax_back(const float *p, float *dp, int64_t columns, float scale)
+{
+    vec along = {0};
+    for (int64_t j = 0; j < columns; j += W)
+        along += load(p + j) * load(dp + j);
+    const vec mean = all(sum(along));
+    for (int64_t j = 0; j < columns; j += W)
+        store(dp + j, load(p + j) * (load(dp + j) - mean) * all(scale));
+}
+
+typedef struct back { const attention_head *a; int64_t Tp; float *P, *dS; rows q, k, dy; const float *k_turned, *v_turned; } back;
+
+// P and dS of the queries [from, to), and what those give to dq. Columns are zero to MR − 1 beyond what is seen.
+static void queries_back(const back *s, int64_t from, int64_t to)
+{
+    const attention_head *a = s->a;
+    for (int64_t i = from; i < to; i += MR) {
+        const int64_t m = least(MR, to - i), see = seen(a, i + m - 1), columns = padded(least(a->T, see + MR - 1));
+        float *p = s->P + (i - from) * s->Tp, *ds = s->dS + (i - from) * s->Tp;
+        multiply(m, columns, a->K, a->q + i * a->q_step, a->q_step, 1, s->k_turned, s->Tp, false, p, s->Tp);
+        multiply(m, columns, a->K, a->dy + i * a->y_step, a->y_step, 1, s->v_turned, s->Tp, false, ds, s->Tp);
+        for (int64_t r = 0; r < m; r++) {
+            softmax_again(p + r * s->Tp, seen(a, i + r), columns, a->scale, a->kept + 2 * (i + r));
+            softmax_back(p + r * s->Tp, ds + r * s->Tp, columns, a->scale);
+        }
+        if (a->dq)
+            multiply(m, a->K, see, ds, s->Tp, 1, s->k.at, s->k.step, a->add_q, a->dq + i * a->q_step, a->q_step);
+    }
+}
+
+// What the queries [from, to) give to dk and dv: sums over the queries, from the first that sees a position.
+static void positions_back(const back *s, int64_t from, int64_t to)
+{
+    const attention_head *a = s->a;
+    const bool add = a->add_kv || from > 0;
+    for (int64_t j = 0; j < (add ? seen(a, to - 1) : a->T); j += MR) {
+        const int64_t m = least(MR, a->T - j), sees = a->causal ? j - (a->T - a->Tq) : 0;
+        const int64_t i = sees < from ? from : least(sees, to), at = (i - from) * s->Tp + j;
+        multiply(m, a->K, to - i, s->dS + at, 1, s->Tp, s->q.at + i * s->q.step, s->q.step, add, a->dk + j * a->kv_step, a->kv_step);
+        multiply(m, a->K, to - i, s->P + at, 1, s->Tp, s->dy.at + i * s->dy.step, s->dy.step, add, a->dv + j * a->kv_step, a->kv_step);
+    }
+}
+
+// Queries in blocks of `block`, a multiple of MR for more than one, whose P and dS stay at hand for dk and dv.
+void KERNEL(attention_back)(const attention_head *a, int64_t block, float *scratch)
+{
+    if (is_small(a)) {
+        attention_small_back(a);
+        return;
+    }
+    back s = { .a = a, .Tp = padded(a->T) };
+    float *k_turned = scratch, *v_turned = k_turned + a->K * s.Tp;
+    s.k_turned = k_turned;
+    s.v_turned = v_turned;
+    s.P = v_turned + a->K * s.Tp;
+    s.dS = s.P + block * s.Tp;
+    scratch = s.dS + block * s.Tp;
+    s.q = rows_of(a->q, a->q_step, a->Tq, a->K, &scratch);
+    s.k = rows_of(a->k, a->kv_step, a->T, a->K, &scratch);
+    s.dy = rows_of(a->dy, a->y_step, a->Tq, a->K, &scratch);
+    turn(a->k, a->kv_step, a->T, a->K, s.Tp, k_turned);
+    turn(a->v, a->kv_step, a->T, a->K, s.Tp, v_turned);
+    for (int64_t from = 0; from < a->Tq; from += block) {
+        const int64_t to = least(from + block, a->Tq);
+        queries_back(&s, from, to);
+        if (a->dk)
+            positions_back(&s, from, to);
+    }
+}
