@@ -69,7 +69,7 @@ static bool psm_check(const void *options, mark at, diag *d)
     return diag_errors(d) == before;
 }
 
-// With encoder_norm the norm scales what stands for the token embedding: as small as embeddings start (RECIPES: 0.2).
+// With encoder_norm the norm scales what stands for the token embedding: as small as embeddings start (std 0.2).
 static void fill_encoder_gain(tensor *gain, rng *r)
 {
     for (int64_t i = 0; i < tensor_size(gain); i++)

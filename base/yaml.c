@@ -311,19 +311,19 @@ static yaml *copy_node(const yaml *node, arena *a)
     return copy;
 }
 
-const yaml *yaml_with(const yaml *tree, const char *path, const yaml *value, arena *a)
+const yaml *yaml_with(const yaml *tree, const char *path, mark at, const yaml *value, arena *a)
 {
     if (!*path) return value;
     const size_t length = strcspn(path, ".");
     const char *rest = after_word(path, length);
     const bool container = tree && tree->kind != YAML_SCALAR;
-    yaml *copy = container ? copy_node(tree, a) : new_node(a, YAML_MAP, value->at);     // a scalar on the way gives way
+    yaml *copy = container ? copy_node(tree, a) : new_node(a, YAML_MAP, at);            // a scalar on the way gives way
     const int i = find_entry(copy, path, length);
     if (i < 0 && copy->kind == YAML_LIST) return NULL;
-    const yaml *item = yaml_with(i < 0 ? NULL : copy->item[i], rest, value, a);
+    const yaml *item = yaml_with(i < 0 ? NULL : copy->item[i], rest, at, value, a);
     if (!item) return NULL;
     if (i >= 0) copy->item[i] = (yaml *)item;
-    else append(a, copy, new_scalar(a, arena_text(a, "%.*s", (int)length, path), false, value->at), (yaml *)item);
+    else append(a, copy, new_scalar(a, arena_text(a, "%.*s", (int)length, path), false, at), (yaml *)item);
     return copy;
 }
 

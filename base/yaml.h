@@ -25,6 +25,6 @@ bool        yaml_is_null(const yaml *);                                         
 const yaml *yaml_get(const yaml *map, const char *key);                              // NULL where absent or not a map
 const yaml *yaml_at(const yaml *tree, const char *path);                             // "train.optimizer.lr", "models.0.name"
 // A copy with the value put at the path. Maps on the way are made, a scalar gives way to one; NULL: a list has no such entry.
-const yaml *yaml_with(const yaml *tree, const char *path, const yaml *value, arena *);
+const yaml *yaml_with(const yaml *tree, const char *path, mark at, const yaml *value, arena *);
 const yaml *yaml_without(const yaml *map, const char *key, arena *);
 const char *yaml_flow(const yaml *, arena *);                                        // in one line: "{ name: gla, heads: 2 }"

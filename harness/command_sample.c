@@ -53,7 +53,7 @@ static bool read_task(const char *const *words, int n, dataset *data, int *lengt
         const yaml *value = yaml_parse(equals + 1, "command line", a, d);
         if (!value) return false;
         if (strcmp(key, "length") != 0) {
-            tree = yaml_with(tree, key, value, a);
+            tree = yaml_with(tree, key, value->at, value, a);
             continue;
         }
         static const param table[] = { { "length", PARAM_INT, 0, "1", 1, 1 << 20, 0, "symbols of an example", 0 }, {0} };

@@ -7,24 +7,23 @@
 #include "tasks/task.h"
 
 enum { LONGEST = 1 << 20 };
-static const param any_length = { "length", PARAM_INT, 0, NULL, 1, LONGEST, 0, "symbols", 0 };
-static const param any_seed   = { "seed", PARAM_INT, 0, NULL, 0, INT_MAX, 0, "seed", 0 };
+static const param any_length = AN_INT(1, LONGEST, "symbols");
+static const param any_seed   = AN_INT(0, INT_MAX, "seed");
 
 static const param uniform_params[] = {
     LIST(uniform_lengths, uniform, NULL, &any_length, "[shortest, longest]: every step draws its length"),
     {0}
 };
 static const param lengths_alternatives[] = {
-    { "one", PARAM_INT, 0, NULL, 1, LONGEST, 0, "one length, in symbols", 0 },
-    { "stages", PARAM_LIST, 0, NULL, 0, 0, &any_length, "one stage a length, in this order", 0 },
-    { "uniform", PARAM_SECTION, 0, "{}", sizeof(uniform_lengths), 0, uniform_params, "lengths drawn step by step", 0 },
+    AN_INT   (1, LONGEST, "one length, in symbols"),
+    A_LIST   (&any_length, 0, 0, "one stage a length, in this order"),
+    A_SECTION(uniform_lengths, uniform_params, "lengths drawn step by step"),
     {0}
 };
-// The map's keys are lengths, so `{ uniform: … }` is told from it by its word.
 static const param stage_lengths_alternatives[] = {
-    { "one", PARAM_INT, 0, NULL, 1, LONGEST, 0, "one length, in symbols", 0 },
-    { "map", PARAM_MAP, 0, NULL, 1, LONGEST, 0, "length: batch, taken in turns", 0 },
-    { "uniform", PARAM_SECTION, 0, "{}", sizeof(uniform_lengths), 0, uniform_params, "lengths drawn step by step", 0 },
+    AN_INT   (1, LONGEST, "one length, in symbols"),
+    A_MAP    (1, LONGEST, "length: batch, taken in turns"),
+    A_SECTION(uniform_lengths, uniform_params, "lengths drawn step by step"),
     {0}
 };
 static const param advance_params[] = {
@@ -39,7 +38,7 @@ static const param stage_params[] = {
     SECTION(stage_options, advance, advance_params, "when the next stage begins"),
     {0}
 };
-static const param any_stage = { "stage", PARAM_SECTION, 0, "{}", sizeof(stage_options), 0, stage_params, "a stage of training", 0 };
+static const param any_stage = A_SECTION(stage_options, stage_params, "a stage of training");
 
 static const char *const after_words[] = { "last", "any", NULL };
 static const param stop_params[] = {
@@ -60,9 +59,9 @@ static const param range_params[] = {
     {0}
 };
 static const param evaluate_alternatives[] = {
-    { "one", PARAM_INT, 0, NULL, 1, LONGEST, 0, "one length, in symbols", 0 },
-    { "list", PARAM_LIST, 0, NULL, 0, 0, &any_length, "these lengths", 0 },
-    { "range", PARAM_SECTION, 0, "{}", sizeof(length_range), 0, range_params, "from, to, step", 0 },
+    AN_INT   (1, LONGEST, "one length, in symbols"),
+    A_LIST   (&any_length, 0, 0, "these lengths"),
+    A_SECTION(length_range, range_params, "from, to, step"),
     {0}
 };
 static const param evaluate_params[] = {

@@ -161,18 +161,26 @@ typedef struct expansion {
     int         n_variants;
 } expansion;
 
+// The tree with a value at a path; what is wrong with the path is reported at the key that it was written as.
+static const yaml *put(expansion *e, const yaml *tree, const char *path, const yaml *key, const yaml *value)
+{
+    const yaml *with = yaml_with(tree, path, key->at, value, e->arena);
+    if (!with) diag_error(e->diag, key->at, "'%s' names a list entry that is not there", key->text);
+    return with ? with : tree;
+}
+
 // A model's entry loses its label and overrides, gets the sweep's `init`, and is read as the key `model`.
 static const yaml *model_tree(expansion *e, const yaml *base, const yaml *entry)
 {
     const yaml *with = yaml_get(entry, "with"), *init = yaml_get(e->file, "init"), *model = entry;
-    if (init && !yaml_get(entry, "init")) model = yaml_with(model, "init", init, e->arena);
+    if (init && !yaml_get(entry, "init")) model = yaml_with(model, "init", init->at, init, e->arena);
     model = yaml_without(yaml_without(model, "label", e->arena), "with", e->arena);
-    const yaml *tree = yaml_with(base, "model", model, e->arena);
+    const yaml *tree = yaml_with(base, "model", entry->at, model, e->arena);
     if (with && with->kind != YAML_MAP) {
         diag_error(e->diag, with->at, "'with' takes a map of paths, as in { train.steps: 9000 }");
         return tree;
     }
-    for (int i = 0; with && i < with->n; i++) tree = yaml_with(tree, with->key[i]->text, with->item[i], e->arena);
+    for (int i = 0; with && i < with->n; i++) tree = put(e, tree, with->key[i]->text, with->key[i], with->item[i]);
     return tree;
 }
 
@@ -262,7 +270,7 @@ static void expand_point(expansion *e, int model, int point)
         point /= values->n;
         const char *path = grid_path(e, e->grid->key[i], v.label);
         if (!path) continue;
-        v.tree  = yaml_with(v.tree, path, value, e->arena);
+        v.tree  = put(e, v.tree, path, e->grid->key[i], value);
         v.point = arena_text(e->arena, "%s%s%s=%s", v.point, *v.point ? " " : "", e->grid->key[i]->text, yaml_flow(value, e->arena));
     }
     for (int i = 0; i < e->n_variants; i++)             // the grid does not touch this model: one variant is enough

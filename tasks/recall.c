@@ -122,7 +122,12 @@ double recall_space(const void *self, int length)
 }
 
 // The keys that one example has, and what it says of them.
-typedef struct book { int key[2][DRAW_MOST], value[2 * DRAW_MOST], order[2 * DRAW_MOST]; number_set keys; } book;
+typedef struct book {
+    int key[2][DRAW_MOST], value[2 * DRAW_MOST];    // of pairs
+    int order[2 * DRAW_MOST];                       // the pair that item i of the context is about
+    int seen[DRAW_MOST];                            // pairs in the order of their first item
+    number_set keys;
+} book;
 
 static void draw_keys(const recall *m, const layout *l, rng *r, book *b)
 {
@@ -145,8 +150,8 @@ static void draw_keys(const recall *m, const layout *l, rng *r, book *b)
     }
 }
 
-// Item i of the context is about pair order[i]. In plain mqar that is i: the keys' own order is as good as any. Pairs
-// 0 … changed − 1 come twice, the second time with the value after those of all pairs.
+// In plain mqar item i is about pair i: the keys' own order is as good as any. Pairs 0 … changed − 1 come twice, the second
+// time with the value that lies `pairs` further on.
 static void write_context(const recall *m, const layout *l, rng *r, book *b, int *input)
 {
     int times[DRAW_MOST] = {0};
@@ -154,8 +159,10 @@ static void write_context(const recall *m, const layout *l, rng *r, book *b, int
         b->order[i] = i < l->pairs ? i : i - l->pairs;
     if (m->parts == 2 || l->changed)
         draw_shuffle(r, b->order, l->items);
-    for (int i = 0, *to = input; i < l->items; i++) {
+    for (int i = 0, n = 0, *to = input; i < l->items; i++) {
         const int p = b->order[i];
+        if (!times[p])
+            b->seen[n++] = p;
         for (int part = 0; part < m->parts; part++)
             *to++ = b->key[part][p];
         *to++ = b->value[p + l->pairs * times[p]++];
@@ -168,8 +175,8 @@ static void write_queries(const recall *m, const layout *l, rng *r, const book *
 {
     int slot[DRAW_MOST];
     draw_slots(r, m->sums, m->o.offset + 1, l->slots, l->pairs, slot);
-    for (int p = 0; p < l->pairs; p++) {
-        const int at = l->start + l->width * (slot[p] - 1);
+    for (int j = 0; j < l->pairs; j++) {
+        const int p = b->seen[j], at = l->start + l->width * (slot[j] - 1);
         for (int part = 0; part < m->parts; part++)
             input[at + part] = b->key[part][p];
         target[at + m->parts - 1] = b->value[p < l->changed ? l->pairs + p : p];

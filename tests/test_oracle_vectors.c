@@ -19,6 +19,28 @@ static const double tolerance = 1e-9;
 static const double tolerance = 1e-4;
 #endif
 
+// Vectors of what is not built yet. Each must be rejected: whoever builds it takes it from this list.
+static const char *const waiting[] = {
+    "public-gla", "public-mamba", "public-mamba-negative-literal", "public-mamba-untied",
+    "public-gpt2", "public-gpt2-alibi", "public-gpt2-rope", "public-gpt2-rope-window", "public-gpt2-window",       // window: …
+};
+
+static bool is_waiting(const char *file, const char *entry)
+{
+    bool listed = false;
+    for (size_t i = 0; i < LEN(waiting); i++)
+        listed |= strncmp(file, waiting[i], strlen(waiting[i])) == 0 && strcmp(file + strlen(waiting[i]), ".safetensors") == 0;
+    fixture f = fixture_try(entry, 7, 7, 1);
+    if (listed != !f.network)
+        diag_print(f.faults, stderr);
+    if (listed && f.network)
+        fail_msg("%s can be opened now: take it from the list of those that wait", file);
+    if (!listed && !f.network)
+        fail_msg("%s: rejected", file);
+    fixture_close(&f);
+    return listed;
+}
+
 static const named_array *need(const safetensors *s, const char *name)
 {
     const named_array *a = safetensors_find(s, name);
@@ -97,7 +119,7 @@ static void check_folder(void)
         if (!safetensors_read(arena_text(a, "%s/%s", TEST_DATA, e->d_name), &s, a, &err))
             fail_msg("%s", err.text);
         const char *entry = safetensors_metadata(&s, "model");
-        if (entry) {
+        if (entry && !is_waiting(e->d_name, entry)) {
             check_file(e->d_name, &s, entry);
             files++;
         }

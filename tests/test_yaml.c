@@ -187,19 +187,19 @@ static void test_editing(void **state)
 {
     const yaml *t = good("train: { lr: 1, stages: [{ steps: 5 }, 7] }\nx: 18\n"), *v = good("[9]");
     const char *before = yaml_flow(t, memory);
-    assert_flow(yaml_with(t, "train.lr", v, memory), "{ train: { lr: [9], stages: [{ steps: 5 }, 7] }, x: 18 }");
-    assert_flow(yaml_with(t, "train.stages.0.steps", v, memory), "{ train: { lr: 1, stages: [{ steps: [9] }, 7] }, x: 18 }");
-    assert_flow(yaml_with(t, "train.stages.1", v, memory), "{ train: { lr: 1, stages: [{ steps: 5 }, [9]] }, x: 18 }");
-    assert_flow(yaml_with(t, "a.b.c", v, memory), "{ train: { lr: 1, stages: [{ steps: 5 }, 7] }, x: 18, a: { b: { c: [9] } } }");
-    assert_flow(yaml_with(t, "x.uniform", v, memory), "{ train: { lr: 1, stages: [{ steps: 5 }, 7] }, x: { uniform: [9] } }");
-    assert_flow(yaml_with(NULL, "a.b", v, memory), "{ a: { b: [9] } }");
-    assert_ptr_equal(yaml_with(t, "", v, memory), v);
-    assert_null(yaml_with(t, "train.stages.2", v, memory));
-    assert_null(yaml_with(t, "train.stages.lr.x", v, memory));
+    assert_flow(yaml_with(t, "train.lr", v->at, v, memory), "{ train: { lr: [9], stages: [{ steps: 5 }, 7] }, x: 18 }");
+    assert_flow(yaml_with(t, "train.stages.0.steps", v->at, v, memory), "{ train: { lr: 1, stages: [{ steps: [9] }, 7] }, x: 18 }");
+    assert_flow(yaml_with(t, "train.stages.1", v->at, v, memory), "{ train: { lr: 1, stages: [{ steps: 5 }, [9]] }, x: 18 }");
+    assert_flow(yaml_with(t, "a.b.c", v->at, v, memory), "{ train: { lr: 1, stages: [{ steps: 5 }, 7] }, x: 18, a: { b: { c: [9] } } }");
+    assert_flow(yaml_with(t, "x.uniform", v->at, v, memory), "{ train: { lr: 1, stages: [{ steps: 5 }, 7] }, x: { uniform: [9] } }");
+    assert_flow(yaml_with(NULL, "a.b", v->at, v, memory), "{ a: { b: [9] } }");
+    assert_ptr_equal(yaml_with(t, "", v->at, v, memory), v);
+    assert_null(yaml_with(t, "train.stages.2", v->at, v, memory));
+    assert_null(yaml_with(t, "train.stages.lr.x", v->at, v, memory));
     assert_flow(yaml_without(t, "train", memory), "{ x: 18 }");
     assert_flow(yaml_without(t, "nothing", memory), before);
     assert_flow(t, before);                                                         // copies, all of them
-    const yaml *edited = yaml_with(t, "train.new", v, memory);
+    const yaml *edited = yaml_with(t, "train.new", v->at, v, memory);
     assert_place(yaml_at(edited, "train.stages.0"), 1, 26);                         // what stayed keeps its place
     assert_place(yaml_at(edited, "train.new"), 1, 1);
     assert_ptr_equal(yaml_at(edited, "train.stages"), yaml_at(t, "train.stages"));
