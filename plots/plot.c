@@ -30,11 +30,11 @@ static const y_kind kinds[PLOT_YS] = {
 };
 
 // How a format is asked for, its small print, and what its pictures end with. Sizes: pixels, points (PDF), characters.
-static const struct { const char *terminal; int width, height, small; const char *end; } formats[PLOT_FORMATS] = {
-    [PLOT_PNG]  = { "pngcairo noenhanced rounded background '#ffffff' font 'Sans,17' linewidth 1.5 size %g,%g", 1600, 960, 13, "IEND\256B`\202" },
-    [PLOT_SVG]  = { "svg noenhanced rounded background '#ffffff' font 'Arial,15' linewidth 1.2 size %g,%g", 1000, 600, 12, "</svg>" },
-    [PLOT_PDF]  = { "pdfcairo noenhanced rounded font 'Sans,11' linewidth 1.2 size %gin,%gin", 560, 340, 8, "%%EOF" },
-    [PLOT_TERM] = { "dumb noenhanced size %g,%g", 100, 32, 0, "" },
+static const struct { const char *terminal, *unit; int width, height, small; const char *end; } formats[PLOT_FORMATS] = {
+    [PLOT_PNG]  = { "pngcairo noenhanced rounded background '#ffffff' font 'Sans,17' linewidth 1.5", "", 1600, 960, 13, "IEND\256B`\202" },
+    [PLOT_SVG]  = { "svg noenhanced rounded background '#ffffff' font 'Arial,15' linewidth 1.2", "", 1000, 600, 12, "</svg>" },
+    [PLOT_PDF]  = { "pdfcairo noenhanced rounded font 'Sans,11' linewidth 1.2", "in", 560, 340, 8, "%%EOF" },
+    [PLOT_TERM] = { "dumb noenhanced", "", 100, 32, 0, "" },
 };
 
 int plot_format_of(const char *path)
@@ -275,17 +275,15 @@ static notes notes_of(const figure *f)
 
 // ---- the script
 
+// A smaller picture gets smaller letters: else the legend would take it all.
 static void put_terminal(const figure *f)
 {
-    const double scale = f->format == PLOT_PDF ? 1.0 / 72 : 1;
-    fputs("set encoding utf8\nset terminal ", f->script);
-    const double width = (f->o->width ? f->o->width : formats[f->format].width) * scale, height = (f->o->height ? f->o->height : formats[f->format].height) * scale;
-    char command[256];
-    #pragma GCC diagnostic push
-    #pragma GCC diagnostic ignored "-Wformat-nonliteral"
-    snprintf(command, sizeof command, formats[f->format].terminal, width, height);
-    #pragma GCC diagnostic pop
-    fprintf(f->script, "%s\n", command);
+    const int width = f->o->width ? f->o->width : formats[f->format].width, height = f->o->height ? f->o->height : formats[f->format].height;
+    const double unit = f->format == PLOT_PDF ? 1.0 / 72 : 1;
+    fprintf(f->script, "set encoding utf8\nset terminal %s size %g%s,%g%s", formats[f->format].terminal, width * unit, formats[f->format].unit, height * unit, formats[f->format].unit);
+    if (f->format != PLOT_TERM)
+        fprintf(f->script, " fontscale %.3f", fmin((double)width / formats[f->format].width, (double)height / formats[f->format].height));
+    fputs("\n", f->script);
 }
 
 static void put_ranges(const figure *f, int from, int to)

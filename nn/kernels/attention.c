@@ -38,31 +38,44 @@ static rows rows_of(const float *from, int64_t step, int64_t T, int64_t K, float
     return (rows){ copy, Kp };
 }
 
-INLINE void multiply_rows(int rows, int64_t columns, int64_t depth, const float *A, int64_t row, int64_t step, const float *B,
+INLINE void multiply_rows(int rows, int vectors, int64_t depth, const float *A, int64_t row, int64_t step, const float *B,
                           int64_t ldb, bool add, float *C, int64_t ldc)
 {
-    for (int64_t j = 0; j < columns; j += NR) {
-        const int64_t n = columns - j;
-        vec c[MR][2];
-        for (int i = 0; i < rows; i++)
-            for (int v = 0; v < 2; v++)
-                c[i][v] = add && n > v * W ? load_n(C + i * ldc + j + v * W, n - v * W) : all(0);
-        if (n > W)
-            micro(rows, 2, depth, A, row, step, B + j, ldb, c);
-        else
-            micro(rows, 1, depth, A, row, step, B + j, ldb, c);
-        for (int i = 0; i < rows; i++)
-            for (int v = 0; v < 2; v++)
-                if (n > v * W)
-                    store_n(C + i * ldc + j + v * W, c[i][v], n - v * W);
-    }
+    vec c[MR][2];
+    for (int i = 0; i < rows; i++)
+        for (int v = 0; v < vectors; v++)
+            c[i][v] = add ? load(C + i * ldc + v * W) : all(0);
+    micro(rows, vectors, depth, A, row, step, B, ldb, c);
+    for (int i = 0; i < rows; i++)
+        for (int v = 0; v < vectors; v++)
+            store(C + i * ldc + v * W, c[i][v]);
+}
+
+INLINE void multiply_columns(int rows, int64_t columns, int64_t depth, const float *A, int64_t row, int64_t step, const float *B,
+                             int64_t ldb, bool add, float *C, int64_t ldc)
+{
+    int64_t j = 0;
+    for (; j + NR <= columns; j += NR)
+        multiply_rows(rows, 2, depth, A, row, step, B + j, ldb, add, C + j, ldc);
+    for (; j + W <= columns; j += W)
+        multiply_rows(rows, 1, depth, A, row, step, B + j, ldb, add, C + j, ldc);
+    if (j == columns)
+        return;
+    float edge[MR * W] = {0};                       // the last columns, on a copy one vector wide
+    for (int i = 0; i < rows; i++)
+        for (int64_t k = 0; add && k < columns - j; k++)
+            edge[i * W + k] = C[i * ldc + j + k];
+    multiply_rows(rows, 1, depth, A, row, step, B + j, ldb, add, edge, W);
+    for (int i = 0; i < rows; i++)
+        for (int64_t k = 0; k < columns - j; k++)
+            C[i * ldc + j + k] = edge[i * W + k];
 }
 
 // C = A·B or C + A·B for up to MR rows, over `depth`; any number of columns, B readable to the next multiple of W.
 static __attribute__((noinline)) void multiply(int64_t rows, int64_t columns, int64_t depth, const float *A, int64_t row, int64_t step,
                                                const float *B, int64_t ldb, bool add, float *C, int64_t ldc)
 {
-    WITH_ROWS(rows, multiply_rows(ROWS, columns, depth, A, row, step, B, ldb, add, C, ldc))
+    WITH_ROWS(rows, multiply_columns(ROWS, columns, depth, A, row, step, B, ldb, add, C, ldc))
 }
 
 // p[0 … columns) = softmax of the first `see` scores, zeros beyond. kept: the largest score and 1/Σ, for softmax_again. The
@@ -97,36 +110,43 @@ static void softmax_again(float *p, int64_t see, int64_t columns, float scale, c
     }
 }
 
-// Few positions and whole vectors: rows against rows, nothing turned or copied.
+// Few positions and whole vectors: rows against rows, nothing turned or copied, the probabilities of a query in one vector.
 enum { FEW = 4 };
 static bool is_small(const attention_head *a) { return a->T <= FEW && a->K % W == 0; }
 
-INLINE float dot(const float *a, const float *b, int64_t K)
+// Lane j: x·(row j), for the rows that are seen; zero beyond.
+INLINE vec dots(const float *x, const float *row, int64_t step, int64_t see, int64_t K)
 {
-    vec s = {0};
+    vec s[FEW] = {{0}}, all_of_them = {0};
     for (int64_t k = 0; k < K; k += W)
-        s += load(a + k) * load(b + k);
-    return sum(s);
+        for (int j = 0; j < FEW; j++)
+            if (j < see)
+                s[j] += load(x + k) * load(row + j * step + k);
+    for (int j = 0; j < FEW; j++)
+        if (j < see)
+            all_of_them[j] = sum(s[j]);
+    return all_of_them;
 }
 
-static void small_probabilities(const attention_head *a, int64_t i, float p[W])
+INLINE vec small_probabilities(const attention_head *a, int64_t i, int64_t see)
 {
-    const int64_t see = seen(a, i);
-    float kept[2];
-    for (int64_t j = 0; j < see; j++)
-        p[j] = dot(a->q + i * a->q_step, a->k + j * a->kv_step, a->K);
-    softmax(p, see, W, a->scale, kept);
+    const vec s = dots(a->q + i * a->q_step, a->k, a->kv_step, see, a->K);
+    const ivec real = first(see);
+    const vec most = all(largest(choose(real, s, all(-__builtin_inff()))));
+    const vec e = choose(real, exp_vec((s - most) * all(a->scale)), all(0));
+    return e * all(1 / sum(e));
 }
 
 static void attention_small(const attention_head *a)
 {
-    float p[W];
     for (int64_t i = 0; i < a->Tq; i++) {
-        small_probabilities(a, i, p);
+        const int64_t see = seen(a, i);
+        const vec p = small_probabilities(a, i, see);
         for (int64_t k = 0; k < a->K; k += W) {
             vec y = {0};
-            for (int64_t j = 0; j < seen(a, i); j++)
-                y += all(p[j]) * load(a->v + j * a->kv_step + k);
+            for (int j = 0; j < FEW; j++)
+                if (j < see)
+                    y += all(p[j]) * load(a->v + j * a->kv_step + k);
             store(a->y + i * a->y_step + k, y);
         }
     }
@@ -140,17 +160,14 @@ static void attention_small_back(const attention_head *a)
     }
     for (int64_t i = 0; i < a->Tq; i++) {
         const float *q = a->q + i * a->q_step, *dy = a->dy + i * a->y_step;
-        float p[W], ds[W], along = 0;
-        small_probabilities(a, i, p);
-        for (int64_t j = 0; j < seen(a, i); j++) {
-            ds[j] = dot(dy, a->v + j * a->kv_step, a->K);
-            along += p[j] * ds[j];
-        }
-        for (int64_t j = 0; j < seen(a, i); j++)
-            ds[j] = p[j] * (ds[j] - along) * a->scale;
+        const int64_t see = seen(a, i);
+        const vec p = small_probabilities(a, i, see), dp = dots(dy, a->v, a->kv_step, see, a->K);
+        const vec ds = p * (dp - all(sum(p * dp))) * all(a->scale);
         for (int64_t k = 0; k < a->K; k += W) {
             vec dq = a->dq && a->add_q ? load(a->dq + i * a->q_step + k) : all(0);
-            for (int64_t j = 0; j < seen(a, i); j++) {
+            for (int j = 0; j < FEW; j++) {
+                if (j >= see)
+                    continue;
                 const int64_t at = j * a->kv_step + k;
                 dq += all(ds[j]) * load(a->k + at);
                 if (a->dk) {

@@ -46,32 +46,47 @@ static void pack_rows(int64_t K, int64_t M, const float *A, int64_t lda, int64_t
 
 typedef struct target { float *C; int64_t ldc, columns; const float *bias; bool add; } target;
 
-INLINE void block(int rows, int64_t K, const float *A, int64_t row, int64_t step, const float *panel, const target *t, float *C)
+// bias: two whole vectors, or NULL.
+INLINE void block(int rows, int64_t K, const float *A, int64_t row, int64_t step, const float *panel, const float *bias, bool add,
+                  float *C, int64_t ldc)
 {
     vec c[MR][2];
     for (int i = 0; i < rows; i++)
-        for (int v = 0; v < 2; v++) {
-            const int64_t n = t->columns - v * W;
-            const float *from = t->add ? C + i * t->ldc : t->bias;
-            c[i][v] = from && n > 0 ? load_n(from + v * W, n) : all(0);
-        }
+        for (int v = 0; v < 2; v++)
+            c[i][v] = add ? load(C + i * ldc + v * W) : bias ? load(bias + v * W) : all(0);
     micro(rows, 2, K, A, row, step, panel, NR, c);
     for (int i = 0; i < rows; i++)
         for (int v = 0; v < 2; v++)
-            if (t->columns > v * W)
-                store_n(C + i * t->ldc + v * W, c[i][v], t->columns - v * W);
+            store(C + i * ldc + v * W, c[i][v]);
+}
+
+// A block at the right edge of C works on a copy of it that is two vectors wide.
+static void copy_block(int64_t rows, int64_t columns, const float *from, int64_t from_step, float *to, int64_t to_step)
+{
+    for (int64_t i = 0; i < rows; i++)
+        for (int64_t j = 0; j < columns; j++)
+            to[i * to_step + j] = from[i * from_step + j];
 }
 
 // All rows against one panel. packed: A is a copy made by pack_rows.
 static void meet(int64_t M, int64_t blocks, int64_t K, const float *A, int64_t lda, bool packed, const float *panel, const target *t)
 {
+    float edge[MR * NR] = {0}, bias[NR] = {0};
+    const bool whole = t->columns == NR;
+    if (t->bias)
+        memcpy(bias, t->bias, sizeof *bias * (size_t)t->columns);
     for (int64_t b = 0; b < blocks; b++) {
-        const int64_t from = b * M / blocks, rows = (b + 1) * M / blocks - from;
-        float *C = t->C + from * t->ldc;
+        const int64_t from = b * M / blocks, rows = (b + 1) * M / blocks - from, ldc = whole ? t->ldc : NR;
+        float *C = whole ? t->C + from * t->ldc : edge;
+        const float *offset = t->bias ? bias : NULL;
+        if (!whole && t->add)
+            copy_block(rows, t->columns, t->C + from * t->ldc, t->ldc, edge, NR);
         if (packed)
-            WITH_ROWS(rows, block(ROWS, K, A + b * DEPTH * MR, 1, MR, panel, t, C))
+            WITH_ROWS(rows, block(ROWS, K, A + b * DEPTH * MR, 1, MR, panel, offset, t->add, C, ldc))
         else
-            WITH_ROWS(rows, block(ROWS, K, A + from * lda, lda, 1, panel, t, C))
+            WITH_ROWS(rows, block(ROWS, K, A + from * lda, lda, 1, panel, offset, t->add, C, ldc))
+        if (!whole)
+            copy_block(rows, t->columns, edge, NR, t->C + from * t->ldc, t->ldc);
     }
 }
 

@@ -4,39 +4,44 @@
 
 INLINE vec logits_at(const float *x, int64_t n) { return n >= W ? load(x) : choose(first(n), load_part(x, n), all(-__builtin_inff())); }
 
-static int first_largest(const float *x, int64_t V, float most)
+// The first largest: each lane keeps its own first largest, then the smallest index among the largest lanes. NaNs never win.
+static float first_largest(const float *x, int64_t V, int *index)
 {
-    for (int64_t v = 0; v < V; v++)
-        if (x[v] == most)
-            return (int)v;
-    return 0;                                       // NaNs
+    vec high = all(-__builtin_inff());
+    ivec at = {0};
+    EACH_VECTOR(v, n, V,
+        const vec now = logits_at(x + v, n);
+        const ivec more = now > high;
+        high = choose(more, now, high);
+        at = (more & (counting() + (int32_t)v)) | (~more & at););
+    const float most = largest(high);
+    *index = INT32_MAX;
+    for (int i = 0; i < W; i++)
+        if (high[i] == most && at[i] < *index)
+            *index = at[i];
+    return most;
 }
 
-// scale: what the row's loss counts for in the gradient; 0 or target −1: the row is ignored.
+// scale: what the row's loss counts for in the gradient. target < 0: the row is ignored.
 float KERNEL(head_loss_row)(float *x, int64_t V, int target, float scale, bool gradient, int *prediction)
 {
-    vec high = all(-__builtin_inff()), total = {0};
-    for (int64_t v = 0; v < V; v += W)
-        high = vec_max(logits_at(x + v, V - v), high);
-    const float most = largest(high);
-    *prediction = first_largest(x, V, most);
+    const float most = first_largest(x, V, prediction);
     if (target < 0) {
         if (gradient)
             memset(x, 0, sizeof *x * (size_t)V);
         return 0;
     }
     const float right = x[target] - most;
-    for (int64_t v = 0; v < V; v += W) {
-        const vec e = exp_vec(logits_at(x + v, V - v) - all(most));
+    vec total = {0};
+    EACH_VECTOR(v, n, V,
+        const vec e = exp_vec(logits_at(x + v, n) - all(most));
         total += e;
         if (gradient)
-            store_n(x + v, e, V - v);
-    }
+            store_n(x + v, e, n););
     const float sum_e = sum(total);
     if (gradient) {
         const vec factor = all(scale / sum_e);
-        for (int64_t v = 0; v < V; v += W)
-            store_n(x + v, load_n(x + v, V - v) * factor, V - v);
+        EACH_VECTOR(v, n, V, store_n(x + v, load_n(x + v, n) * factor, n););
         x[target] -= scale;
     }
     return logf(sum_e) - right;

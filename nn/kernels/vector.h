@@ -55,7 +55,7 @@ INLINE void store_part(float *p, vec x, int64_t n)
     for (int i = 0; i < W && i < n; i++)
         p[i] = x[i];
 }
-INLINE vec  load_n(const float *p, int64_t n)           { return n >= W ? load(p) : load_part(p, n); }
+INLINE vec load_n(const float *p, int64_t n) { return n >= W ? load(p) : load_part(p, n); }
 INLINE void store_n(float *p, vec x, int64_t n)
 {
     if (n >= W)
@@ -63,6 +63,16 @@ INLINE void store_n(float *p, vec x, int64_t n)
     else
         store_part(p, x, n);
 }
+
+// The statements for each vector of a row of `size`: `i` counts floats, `n` of them are inside, W but at the row's end.
+#define EACH_VECTOR(i, n, size, ...) \
+    do { \
+        int64_t i = 0; \
+        for (; i + W <= (size); i += W) { enum { n = W }; __VA_ARGS__ } \
+        if (i < (size)) { const int64_t n = (size) - i; __VA_ARGS__ } \
+    } while (0)
+
+INLINE vec inside(vec x, int64_t n) { return n >= W ? x : choose(first(n), x, all(0)); }      // lanes beyond the row are zero
 
 INLINE vec swapped(vec x, int distance)         // lane i gets lane i ^ distance
 {
@@ -120,5 +130,5 @@ INLINE vec exp_vec(vec x)
     p = p * r + all(1);
     const ivec k = (ivec)shifted - (ivec)magic, half = k >> 1;
     const vec y = p * (vec)((half + 127) << 23) * (vec)((k - half + 127) << 23);
-    return choose(x < all(-87.33654f), all(0), choose(x > all(88.72283f), all(__builtin_inff()), y));
+    return (vec)(~(x < all(-87.33654f)) & (ivec)choose(x > all(88.72283f), all(__builtin_inff()), y));
 }

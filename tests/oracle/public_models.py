@@ -148,7 +148,7 @@ def mamba(o, inputs, outputs, dtype):
     return m, m.backbone
 
 
-# GLA: the library's model; without a GPU its Triton kernels are replaced by its own references (recurrence, norm) and formulas.
+# GLA: the library's model, its Triton kernels replaced by its own references (recurrence, norm) and by formulas (gate, SwiGLU).
 
 def gla(o, inputs, outputs, dtype, kernels=False):
     from fla.layers import gla as layer
@@ -196,11 +196,10 @@ def recurrent(o, inputs, outputs, dtype):
 class Library:
     """One model of a library with our names: set weights, then loss, hidden and logits, gradients."""
 
-    def __init__(self, o, inputs, outputs, dtype, device="cpu", **kw):
+    def __init__(self, o, inputs, outputs, dtype, **kw):
         make = {"transformer": transformer, "mamba": mamba, "gla": gla, "lstm": recurrent, "gru": recurrent}[o["name"]]
         self.model, self.base = make(o, inputs, outputs, dtype, **kw)
-        self.model.to(dtype).to(device).eval()
-        self.device = device
+        self.model.to(dtype).eval()
         theirs, self.weight = dict(self.model.named_parameters()), {}           # a tied head is listed once, as the embedding
         for i in range(o["layers"]):
             for name, ours, orient in NAMES[o["name"]]:
@@ -223,13 +222,12 @@ class Library:
                 a.copy_(value)
 
     def forward(self, tokens):                                  # [B, T] → hidden [B, T, D] after the final norm, logits [B, T, V]
-        tokens = tokens.to(self.device)
         return self.base(tokens)[0], self.model(tokens).logits
 
     def loss(self, tokens, targets):
-        return F.cross_entropy(self.forward(tokens)[1].flatten(0, 1), targets.to(self.device).flatten(), ignore_index=-1)
+        return F.cross_entropy(self.forward(tokens)[1].flatten(0, 1), targets.flatten(), ignore_index=-1)
 
     def gradients(self, tokens, targets):
         self.model.zero_grad()
         self.loss(tokens, targets).backward()
-        return {ours: orient(a.grad).contiguous().cpu() for ours, (a, orient) in self.weight.items()}
+        return {ours: orient(a.grad).contiguous() for ours, (a, orient) in self.weight.items()}

@@ -1,16 +1,15 @@
 """Vectors of public implementations: fixed weights and tokens → hidden vectors, logits, loss, gradients. Writes
 tests/data/public-*.safetensors. Before a file is written: every gradient against a central difference along a random direction
-(1e-9: no float32 is left on the way), the library in float32 against itself in double, and public_literal.py against both.
-With a GPU also GLA's Triton kernels. Arguments: parts of the names of the files to make (none: all)."""
+(1e-9: no float32 is left on the way), public_literal.py, and how far float32 is off (1e-4 at most: the tests of the float build
+can pass). Arguments: parts of the names of the files to make (none: all)."""
 import sys
 
 import numpy as np
 import torch
 import transformers
 
-import gpt2
-import public_literal as literal
 from make_vectors import draw_batch, flow
+from public_check import of_literal, off
 from public_models import Library
 from safetensors_io import DATA, write
 
@@ -41,7 +40,7 @@ LIBRARY = {
         f", attention with {'LlamaRotaryEmbedding' if o['positions'] == 'rope' else 'BLOOM build_alibi_tensor'}"
         if o["positions"] in ("rope", "alibi") else "") + (", sliding_window_overlay" if o["window"] else ""),
     "mamba": lambda o: f"transformers {transformers.__version__}, MambaForCausalLM, sequential path" if o["eigenvalues"] == [0, 1] else
-        "public_literal.py, mamba: no public code; equal to transformers' with its transition replaced by 2 exp(dt A) - 1",
+        f"public_literal.py; equal to MambaForCausalLM of transformers {transformers.__version__}, transition replaced by 2 exp(dt A) - 1",
     "gla": lambda o: "flash-linear-attention 0.5.2 (bc3b101), GLAForCausalLM with naive_recurrent_gla, rms_norm_ref",
     "lstm": lambda o: "torch.nn.LSTM",
     "gru": lambda o: "torch.nn.GRU",
@@ -92,25 +91,10 @@ def everything(model, tokens, targets):         # name → array, of a Library
         hidden, logits = model.forward(tokens)
         loss = model.loss(tokens, targets).reshape(1)
     grad = model.gradients(tokens, targets)
-    return {"hidden": hidden.cpu(), "logits": logits.cpu(), "loss": loss.cpu(), **{"grad." + k: a for k, a in grad.items()}}
+    return {"hidden": hidden, "logits": logits, "loss": loss, **{"grad." + k: a for k, a in grad.items()}}
 
 
-def of_literal(w, o, tokens, targets):          # the same of public_literal.py
-    w = {k: a.clone().requires_grad_() for k, a in w.items()}
-    hidden = literal.hidden(w, o, tokens)
-    logits = literal.logits(w, hidden)
-    loss = gpt2.cross_entropy(logits, targets)
-    loss.backward()
-    return {"hidden": hidden.detach(), "logits": logits.detach(), "loss": loss.detach().reshape(1),
-            **{"grad." + k: a.grad for k, a in w.items()}}
-
-
-def off(a, b):                                  # the largest difference, relative to the tensor's largest entry, as the tests have it
-    assert a.keys() == b.keys()
-    return max(((b[k].double() - a[k]).abs().max() / a[k].abs().max().clamp(min=1e-3)).item() for k in a)
-
-
-def decay(model, tokens):                       # the log of the strongest decay that a channel sees in 64 tokens (GLA)
+def decay(model, tokens):                       # GLA: the log of the strongest decay that a channel sees in 64 tokens
     worst = []
     for block in model.model.model.layers:
         block.attn.gk_proj.register_forward_hook(lambda _, x, y: worst.append(torch.nn.functional.logsigmoid(y)[:, :64].sum(1).min() / 16))
@@ -125,9 +109,6 @@ def main():
             continue
         rng = np.random.Generator(np.random.PCG64(seed))
         inputs, outputs = inputs_outputs(o)
-        kernels = o["name"] == "gla" and torch.cuda.is_available()
-        if kernels:                             # first: without kernels the library stays changed
-            triton = Library(o, inputs, outputs, torch.float32, "cuda", kernels=True)
         model = Library(o, inputs, outputs, torch.float64)
         w = {name: draw(file, name, shape, rng) for name, shape in model.shapes().items()}
         tokens, targets = draw_batch(T, False, rng)
@@ -138,21 +119,21 @@ def main():
         written = of_literal(w, o, tokens, targets)
         by_literal = off(result, written)
         assert by_literal < 1e-12, by_literal
-        if file.endswith("-literal"):
-            result = written
-        line = f"{file:24} loss {result['loss'][0]:.6f}  gradient off by {finite:.1e}, literal by {by_literal:.1e}"
-        if not file.endswith("-literal"):       # there the library in float32 has another transition
-            single = Library(o, inputs, outputs, torch.float32)
-            single.set(w)
-            by_single = off(result, everything(single, tokens, targets))
-            assert by_single < 1e-4, by_single
-            line += f", float32 by {by_single:.1e}"
+        if file.endswith("-literal"):           # ours; in float32 the library has another transition
+            result, single = written, of_literal({k: a.float() for k, a in w.items()}, o, tokens, targets)
+        else:
+            model32 = Library(o, inputs, outputs, torch.float32)
+            model32.set(w)
+            single = everything(model32, tokens, targets)
+        by_single = off(result, single)
+        assert by_single < 1e-4, by_single
+        line = f"{file:24} loss {result['loss'][0]:.6f}  off by: gradient {finite:.1e}, literal {by_literal:.1e}, float32 {by_single:.1e}"
         if o["name"] == "gla":
             line += f", decay e^{decay(model, tokens):.1f}"
         arrays = {"tokens": tokens.numpy().astype("i4"), "targets": targets.numpy().astype("i4"), **{k: a.numpy() for k, a in result.items()}}
         arrays.update({"weight." + k: a.numpy() for k, a in w.items()})
         write(DATA / f"public-{file}.safetensors", arrays, {"model": flow(o), "input": str(inputs), "output": str(outputs),
-                                                           "source": f"{LIBRARY[o['name']](o)}; torch {torch.__version__.split('+')[0]}"})
+                                                            "source": f"{LIBRARY[o['name']](o)}; torch {torch.__version__.split('+')[0]}"})
         print(line)
 
 
