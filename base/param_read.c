@@ -391,7 +391,18 @@ bool param_read_object(const object_family *family, param_object *o, const yaml 
     return ok;
 }
 
-static bool read_object(const slot *s) { return param_read_object(s->p->of, s->value, s->y, s->memory, s->faults); }
+// Where there is a default object its name need not be said again: `optimizer: { lr: 0.001 }`.
+static bool read_object(const slot *s)
+{
+    const object *usual = ((param_object *)s->value)->type;
+    const yaml *y = s->y;
+    if (usual && y->kind == YAML_MAP && !name_key(s->p->of, y)) {
+        yaml *name = arena_take(s->memory, sizeof *name);
+        *name = (yaml){ .kind = YAML_SCALAR, .at = y->at, .text = usual->name };
+        y = yaml_with(y, "name", y->at, name, s->memory);
+    }
+    return param_read_object(s->p->of, s->value, y, s->memory, s->faults);
+}
 
 // ---- alternatives
 

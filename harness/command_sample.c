@@ -2,6 +2,7 @@
 #include <jansson.h>
 #include <stdio.h>
 #include <string.h>
+#include "harness/arguments.h"
 #include "harness/command.h"
 #include "tasks/task.h"
 
@@ -39,28 +40,14 @@ static void print_json(int64_t index, const int *input, const int *target, int T
 // TASK key=value …: the keys are the task's options, and `length`.
 static bool read_task(const char *const *words, int n, dataset *data, int *length, int seed, arena *a, diag *d)
 {
-    const mark nowhere = {0};
+    static const param table[] = { { "length", PARAM_INT, 0, "1", 1, 1 << 20, 0, "symbols of an example", 0 }, {0} };
     const object *type = object_find(task_family(), words[0]);
-    const yaml *tree = yaml_parse(arena_text(a, "{ name: '%s' }", words[0]), "command line", a, d);
     if (type) *length = ((const task *)type)->example_length;
-    for (int i = 1; tree && i < n; i++) {
-        const char *equals = strchr(words[i], '=');
-        if (!equals) {
-            diag_error(d, nowhere, "'%s': write key=value", words[i]);
-            return false;
-        }
-        const char *key = arena_text(a, "%.*s", (int)(equals - words[i]), words[i]);
-        const yaml *value = yaml_parse(equals + 1, "command line", a, d);
-        if (!value) return false;
-        if (strcmp(key, "length") != 0) {
-            tree = yaml_with(tree, key, value->at, value, a);
-            continue;
-        }
-        static const param table[] = { { "length", PARAM_INT, 0, "1", 1, 1 << 20, 0, "symbols of an example", 0 }, {0} };
-        if (!param_set(table, length, "length", equals + 1, nowhere, a, d)) return false;
-    }
+    const yaml *tree = arguments_object(words, n, a, d), *own = yaml_get(tree, "length");
+    if (!tree || (own && !param_set(table, length, "length", yaml_flow(own, a), (mark){0}, a, d))) return false;
     param_object description;
-    return tree && param_read_object(task_family(), &description, tree, a, d) && dataset_open(data, &description, (uint64_t)seed, a, d);
+    return param_read_object(task_family(), &description, own ? yaml_without(tree, "length", a) : tree, a, d) &&
+           dataset_open(data, &description, (uint64_t)seed, a, d);
 }
 
 static int run_sample(const void *flags, const char *const *words, int n, arena *a, diag *d)

@@ -163,19 +163,22 @@ static int64_t up_to(int64_t x, int64_t multiple) { return (x + multiple - 1) / 
 static int64_t ratio(int64_t x, int64_t y)        { return (x + y - 1) / y; }
 static int64_t clamp(int64_t x, int64_t low, int64_t high) { return x < low ? low : x > high ? high : x; }
 
-enum { TILES = 16, TILE_WORK = 1 << 17, TILE_ROWS = 32, TILE_ROWS_MOST = 192, TILE_COLUMNS = 64, PART_DEPTH = 256 };
+// About 16 tiles where the product is worth it, tall before narrow: what is copied of op(B) for a tile pays over its rows, what is
+// copied of a transposed A over its columns. Depths are what a kernel takes in one go, or multiples of that.
+enum { TILES = 16, TILE_WORK = 1 << 17, ROWS_LEAST = 64, ROWS_MOST = 192, ROWS_MULTIPLE = 12, COLUMNS_LEAST = 64, DEPTH = 256 };
 
 static grid grid_of(int64_t M, int64_t N, int64_t K)
 {
-    const int64_t tiles = clamp((int64_t)((double)M * (double)N * (double)K / TILE_WORK), 1, TILES);
+    const int64_t tiles = clamp((int64_t)((double)M * (double)N * (double)K / TILE_WORK), 1, TILES), k = K > 0 ? K : 1;
+    const int64_t most_across = clamp(N / COLUMNS_LEAST, 1, tiles);
     grid g;
-    g.rows    = clamp(up_to(ratio(M, tiles), 8), TILE_ROWS, TILE_ROWS_MOST);
+    g.rows    = clamp(up_to(ratio(M, ratio(tiles, most_across < 2 ? 1 : 2)), ROWS_MULTIPLE), ROWS_LEAST, ROWS_MOST);
     g.down    = ratio(M, g.rows);
-    g.columns = clamp(up_to(ratio(N, ratio(tiles, g.down)), 16), TILE_COLUMNS, N > TILE_COLUMNS ? N : TILE_COLUMNS);
+    g.columns = clamp(up_to(ratio(N, ratio(tiles, g.down)), 32), COLUMNS_LEAST, N > COLUMNS_LEAST ? N : COLUMNS_LEAST);
     g.across  = ratio(N, g.columns);
-    g.parts   = clamp(tiles / (g.down * g.across), 1, ratio(K > 0 ? K : 1, PART_DEPTH));
-    g.depth   = up_to(ratio(K > 0 ? K : 1, g.parts), 8);
-    g.parts   = ratio(K > 0 ? K : 1, g.depth);
+    g.parts   = clamp(tiles / (g.down * g.across), 1, ratio(k, DEPTH));
+    g.depth   = up_to(ratio(k, g.parts), 8);
+    g.parts   = ratio(k, g.depth);
     if ((size_t)(g.parts * M * N) > TEAM_SCRATCH / sizeof(real)) {
         g.parts = 1;
         g.depth = K;

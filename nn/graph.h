@@ -11,6 +11,8 @@ typedef struct graph {
     bool          record;               // false: evaluation, no tape, no gradients
     node        **tape;
     int           length, room;
+    tensor       *key;                  // of dropout's masks, see nn_dropout_key; NULL: nothing is dropped (evaluation)
+    int64_t       draws;                // masks asked for so far: the number of the next one
     graph_timing *timing;               // [op_list_length], NULL: not timed (bench)
 } graph;
 

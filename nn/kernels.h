@@ -36,6 +36,7 @@ typedef struct attention_head {
     X(void,   norm_back,      (const norm_rows *, int64_t from, int64_t to, float *partial)) \
     X(void,   attention,      (const attention_head *, float *scratch)) \
     X(void,   attention_back, (const attention_head *, int64_t block, float *scratch)) \
+    /* the row's loss; its gradient in place of the logits, which may be touched up to the next multiple of 16 */ \
     X(float,  head_loss_row,  (float *logits, int64_t V, int target, float scale, bool gradient, int *prediction)) \
     X(void,   adamw,          (float *p, float *m, float *v, const float *grad, int64_t n, const adamw_step *)) \
     X(double, sum_squares,    (const float *x, int64_t n)) \

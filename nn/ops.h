@@ -23,9 +23,32 @@ tensor *nn_gelu(graph *, tensor *x);                             // x·½(1 + ta
 // Softmax attention of H heads, scores / √(D/H).  q's columns [q_first, q_first + D) of q [B, Tq, ·]; keys and values from
 // columns k_first and v_first of kv [B, T, ·] → [B, Tq, D].  The queries are the last Tq of the T positions; CAUSAL: a
 // query sees the positions up to its own; FULL: all.  q and kv may be one tensor.
+// window W > 0 (CAUSAL only): a query sees W positions, its own included. alibi: a distance of d costs slope·d, a slope a head
+// (Press et al. 2022). dropout: of the probabilities, where the graph has a key.
 typedef enum { CAUSAL, FULL } attention_mask;
-typedef struct attention_options { int heads, mask; int64_t D, q_first, k_first, v_first; } attention_options;
+typedef struct attention_options {
+    int heads, mask;
+    int64_t D, q_first, k_first, v_first, window;
+    bool alibi;
+    double dropout;
+    int64_t draw;                                                // nn_attention numbers the masks
+} attention_options;
 tensor *nn_attention(graph *, attention_options, tensor *q, tensor *kv);
+double  attention_slope(int head, int heads);                    // of ALiBi; head from 0
+
+// Rotary positions: the first `columns` of x [B, T, ·], heads of K, turned by the angles of positions first … first + T − 1.
+typedef struct rope_options { int64_t K, columns, first; double base; } rope_options;
+tensor *nn_rope(graph *, rope_options, tensor *x);
+
+// A share `rate` of the elements becomes zero, the others grow by 1/(1 − rate); x itself where the graph has no key. The masks
+// are a function of seed, step, the order of the draws in the step, and the element.
+void    nn_dropout_key(graph *, uint64_t seed, uint64_t step);
+tensor *nn_dropout(graph *, tensor *x, double rate);
+
+// Recurrent layers, torch.nn's formulas (nn/ops/lstm.c, gru.c): inputs are x·W + b of all positions, gates i f g o or r z n.
+// inputs [B, T, gates·D], R [D, gates·D], bias [gates·D] → the outputs h [B, T, D], from h = 0.
+tensor *nn_lstm(graph *, tensor *inputs, tensor *R, tensor *bias);
+tensor *nn_gru (graph *, tensor *inputs, tensor *R, tensor *bias);
 
 // y[r, :] = row index[r] of the sources put under each other; a negative index gives zeros. Rows may repeat; gradients add.
 // Sources […, D], index INDEX [R] (any shape) → [index's shape…, D].  Chunks, halves and supervised positions are all this.

@@ -35,8 +35,10 @@ static bool write_whole(int fd, const char *text, size_t n)
 
 static bool open_channels(channels *c, const char *script, error *err)
 {
-    *c = (channels){ memfd_create("script", MFD_CLOEXEC), memfd_create("picture", MFD_CLOEXEC), memfd_create("complaints", MFD_CLOEXEC) };
-    if (c->script < 0 || c->picture < 0 || c->complaints < 0 || !write_whole(c->script, script, strlen(script)) || lseek(c->script, 0, SEEK_SET) != 0)
+    *c = (channels){ memfd_create("script", MFD_CLOEXEC), memfd_create("picture", MFD_CLOEXEC),
+        memfd_create("complaints", MFD_CLOEXEC) };
+    if (c->script < 0 || c->picture < 0 || c->complaints < 0 || !write_whole(c->script, script, strlen(script))
+            || lseek(c->script, 0, SEEK_SET) != 0)
         return error_set(err, "no memory for a figure: %s", strerror(errno));
     return true;
 }
@@ -96,10 +98,12 @@ static bool start(const channels *c, pid_t *child, arena *a, error *err)
     return trouble == 0 || error_set(err, "gnuplot cannot be started: %s", strerror(trouble));
 }
 
-// The first complaint of gnuplot's own. Its font libraries grumble on bare systems and draw all the same.
+// The first complaint of gnuplot's own that matters. Its font libraries grumble on bare systems and draw all the same; a
+// legend that fits its corner badly is still a legend.
 static const char *first_complaint(char *text)
 {
-    static const char *const harmless[] = { "Fontconfig", "Pango-WARNING", "Pango-CRITICAL", "(process:", "(gnuplot:" };
+    static const char *const harmless[] = { "Fontconfig", "Pango-WARNING", "Pango-CRITICAL", "(process:", "(gnuplot:",
+        "difficulty fitting plot titles" };
     for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n")) {
         bool ours = line[strspn(line, " \t^|")] != 0;   // not an arrow under a line of the script
         for (size_t i = 0; i < LEN(harmless); i++)
@@ -132,7 +136,8 @@ char *gnuplot_run(const char *script, const char *end, size_t *bytes, arena *a, 
         if (complaint)
             error_set(err, "gnuplot: %s", complaint);
         else if (done < 0 || !WIFEXITED(status) || WEXITSTATUS(status))
-            error_set(err, "gnuplot ended with status %d", done < 0 ? -1 : WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
+            error_set(err, "gnuplot ended with status %d", done < 0 ? -1 : WIFEXITED(status) ? WEXITSTATUS(status)
+                : 128 + WTERMSIG(status));
         else if (!ends_with(picture, *bytes, end))
             error_set(err, "gnuplot left an incomplete picture of %zu bytes", *bytes);
         if (*err->text)

@@ -3,38 +3,34 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "plots/curve.h"
 #include "plots/gnuplot.h"
 #include "plots/plot.h"
 #include "base/check.h"
 #include "base/file.h"
 
 const char *const plot_format_names[PLOT_FORMATS + 1] = { "png", "svg", "pdf", "term", NULL };
-const char *const plot_y_names[PLOT_YS + 1] = { "token_error", "last_error", "sequence_error", "loss", "position_error", "prefix_error", NULL };
+const char *const plot_y_names[PLOT_YS + 1] = { "token_error", "last_error", "sequence_error", "loss", "position_error",
+    "prefix_error", NULL };
 
 // What the eight colours of Okabe and Ito leave for a white page: yellow is too pale, Tol's wine stands in for it.
 static const unsigned colours[] = { 0x0072b2, 0xd55e00, 0x009e73, 0xcc79a7, 0x56b4e9, 0xe69f00, 0x000000, 0x882255 };
-static const int filled_points[] = { 7, 5, 9, 13, 11, 15 };          // circle, square, triangle, diamond, triangle down, pentagon; one less: hollow
+// circle, square, triangle, diamond, triangle down, pentagon; one less: hollow
+static const int filled_points[] = { 7, 5, 9, 13, 11, 15 };
 
 #define SOLID  "1"
 #define DASHED "(16,8)"                                 // lengths in the unit of the line's width
 #define THIN_DASHED "(36,18)"
 
-typedef struct y_kind { const char *axis; int metric; bool positions, share, chance, floors; } y_kind;
-static const y_kind kinds[PLOT_YS] = {
-    [PLOT_TOKEN_ERROR]    = { "token error",                   TOKEN_ERROR,    false, true,  true,  true },
-    [PLOT_LAST_ERROR]     = { "error at the last position",    LAST_ERROR,     false, true,  true,  false },
-    [PLOT_SEQUENCE_ERROR] = { "sequence error",                SEQUENCE_ERROR, false, true,  false, false },
-    [PLOT_LOSS]           = { "loss (nats)",                   LOSS,           false, false, false, false },
-    [PLOT_POSITION_ERROR] = { "error at the position",         -1,             true,  true,  true,  false },
-    [PLOT_PREFIX_ERROR]   = { "share with an error so far",    -1,             true,  true,  false, false },
-};
-
-// How a format is asked for, its small print, and what its pictures end with. Sizes: pixels, points (PDF), characters.
-static const struct { const char *terminal, *unit; int width, height, small; const char *end; } formats[PLOT_FORMATS] = {
-    [PLOT_PNG]  = { "pngcairo noenhanced rounded background '#ffffff' font 'Sans,17' linewidth 1.5", "", 1600, 960, 13, "IEND\256B`\202" },
-    [PLOT_SVG]  = { "svg noenhanced rounded background '#ffffff' font 'Arial,15' linewidth 1.2", "", 1000, 600, 12, "</svg>" },
-    [PLOT_PDF]  = { "pdfcairo noenhanced rounded font 'Sans,11' linewidth 1.2", "in", 560, 340, 8, "%%EOF" },
-    [PLOT_TERM] = { "dumb noenhanced", "", 100, 32, 0, "" },
+// How a format is asked for, its usual size and a legend's line (pixels, points for PDF, characters), its small print in
+// points, and what its pictures end with.
+static const struct { const char *terminal, *unit; int width, height, line, small; const char *end; } formats[PLOT_FORMATS] = {
+    [PLOT_PNG]  = { "pngcairo noenhanced rounded background '#ffffff' font 'Sans,17' linewidth 1.5", "", 1600, 960, 36, 13,
+        "IEND\256B`\202" },
+    [PLOT_SVG]  = { "svg noenhanced rounded background '#ffffff' font 'Arial,15' linewidth 1.2", "", 1000, 600, 25, 12,
+        "</svg>" },
+    [PLOT_PDF]  = { "pdfcairo noenhanced rounded font 'Sans,11' linewidth 1.2", "in", 560, 340, 23, 8, "%%EOF" },
+    [PLOT_TERM] = { "dumb noenhanced", "", 100, 32, 1, 0, "" },
 };
 
 int plot_format_of(const char *path)
@@ -51,72 +47,14 @@ int plot_format_of(const char *path)
 typedef struct figure {
     const summary      *s;
     const plot_options *o;
-    const y_kind       *kind;
+    const curve_kind   *kind;
     plot_format         format;
     FILE               *script;
+    int                 floors;                         // lines of them, chance included
     double              largest, smallest;              // of everything drawn; smallest above zero
     bool                zeros, bands, thin, dashed;     // drawn anywhere? Then it is explained below the figure
     arena              *arena;
 } figure;
-
-// One point of a run: its y, its 95 % interval, and what half of one error would be. NaN: not measured; ∞: diverged.
-typedef struct point { double y, low, high, half; } point;
-
-static point run_point(const figure *f, const run_summary *r, int x)
-{
-    const point none = { NAN, NAN, NAN, NAN }, diverged = { INFINITY, NAN, NAN, NAN };
-    if (r->state == CELL_DIVERGED)
-        return diverged;
-    if (!f->kind->positions) {
-        const length_counts *l = run_at(r, x);
-        const interval in = run_interval(r, (metric)f->kind->metric, x);
-        const double unit = !l ? (double)NAN : f->kind->metric == TOKEN_ERROR ? l->counts.supervised : l->counts.sequences;
-        return (point){ run_error(r, (metric)f->kind->metric, x), in.low, in.high, 0.5 / unit };
-    }
-    const int i = x - r->first_position;
-    const bool prefix = f->o->y == PLOT_PREFIX_ERROR;
-    if (i < 0 || i >= r->n_positions || (prefix && !r->first_errors))
-        return none;
-    double errors = prefix ? 0 : r->position_errors[i];
-    for (int j = 0; prefix && j <= i; j++)
-        errors += r->first_errors[j];
-    const interval in = wilson(errors, r->sequences, Z95);
-    return (point){ errors / r->sequences, in.low, in.high, 0.5 / r->sequences };
-}
-
-// The x of a model: its evaluated lengths, or every position of its longest evaluation.
-static const int *model_xs(const figure *f, const model_summary *m, int *n)
-{
-    if (!f->kind->positions) {
-        *n = m->n_lengths;
-        return m->lengths;
-    }
-    int first = 1, last = 0;
-    for (int i = 0; i < m->n_runs; i++)
-        if (m->runs[i]->n_positions > 0) {
-            first = m->runs[i]->first_position;
-            last = first + m->runs[i]->n_positions - 1 > last ? first + m->runs[i]->n_positions - 1 : last;
-        }
-    *n = last < first ? 0 : last - first + 1;
-    int *x = arena_take(f->arena, ((size_t)*n + 1) * sizeof *x);
-    for (int i = 0; i < *n; i++)
-        x[i] = first + i;
-    return x;
-}
-
-static point median_point(const figure *f, const model_summary *m, int x)
-{
-    double *y = arena_take(f->arena, ((size_t)m->n_runs + 1) * sizeof *y), half = NAN;
-    int n = 0;
-    for (int i = 0; i < m->n_runs; i++) {
-        const point p = run_point(f, m->runs[i], x);
-        if (isnan(p.y))
-            continue;
-        y[n++] = p.y;
-        half = fmin(half, p.half);                      // of a NaN and a number, the number
-    }
-    return (point){ median_of(y, n), NAN, NAN, half };
-}
 
 static int drawn_runs(const model_summary *m) { return m->count[CELL_DONE]; }
 
@@ -156,13 +94,13 @@ static void put_data(figure *f)
     for (int i = 0; i < f->s->n_models; i++) {
         const model_summary *m = &f->s->models[i];
         int n;
-        const int *x = model_xs(f, m, &n);
+        const int *x = curve_xs(m, f->o->y, &n, f->arena);
         for (int j = -1; j < m->n_runs; j++) {          // −1: the median
             if (j >= 0 && m->runs[j]->state != CELL_DONE)
                 continue;
             fprintf(f->script, "$m%d_%d << EOD\n", i, j + 1);
             for (int k = 0; k < n; k++) {
-                const point p = j < 0 ? median_point(f, m, x[k]) : run_point(f, m->runs[j], x[k]);
+                const point p = j < 0 ? curve_median(m, f->o->y, x[k], f->arena) : curve_point(m->runs[j], f->o->y, x[k]);
                 put_point(f, x[k], &p);
             }
             fputs("EOD\n", f->script);
@@ -184,7 +122,8 @@ static const model_summary *floors_of(const figure *f)
         if (fabs(m->chance - first->chance) > 1e-9 || m->n_floors != first->n_floors)
             return NULL;
         for (int k = 0; k < m->n_floors; k++)
-            if (strcmp(m->floors[k].name, first->floors[k].name) != 0 || fabs(m->floors[k].error[0] - first->floors[k].error[0]) > 0.05)
+            if (strcmp(m->floors[k].name, first->floors[k].name) != 0
+                    || fabs(m->floors[k].error[0] - first->floors[k].error[0]) > 0.05)
                 return NULL;
     }
     return first;
@@ -268,21 +207,37 @@ static notes notes_of(const figure *f)
     for (int i = 0; i < f->s->n_models; i++) {
         const model_summary *m = &f->s->models[i];
         if (m->count[CELL_DIVERGED])
-            add_note(&all, arena_text(f->arena, "%d of %d seeds of %s diverged", m->count[CELL_DIVERGED], m->seeds, m->label), f->arena);
+            add_note(&all, arena_text(f->arena, "%d of %d seeds of %s diverged", m->count[CELL_DIVERGED], m->seeds, m->label),
+                f->arena);
     }
     return all;
 }
 
 // ---- the script
 
-// A smaller picture gets smaller letters: else the legend would take it all.
+// The legend: on the right, a line an entry; below in columns where names are long.
+typedef struct legend { bool below; int columns, rows; } legend;
+
+static legend legend_of_figure(const figure *f)
+{
+    const int entries = f->s->n_models + f->floors, longest = longest_legend(f);
+    const bool below = f->format == PLOT_TERM || longest > 44;
+    const int columns = !below ? 1 : longest > 60 ? 1 : 2;
+    return (legend){ below, columns, (entries + columns - 1) / columns };
+}
+
+// Tall enough for the legend. A picture asked to be smaller gets smaller letters: else the legend would take it all.
 static void put_terminal(const figure *f)
 {
-    const int width = f->o->width ? f->o->width : formats[f->format].width, height = f->o->height ? f->o->height : formats[f->format].height;
+    const legend l = legend_of_figure(f);
+    const int needed = formats[f->format].line * (l.rows + (l.below ? 0 : 8)) + (l.below ? formats[f->format].height * 4 / 5 : 0);
+    const int usual = needed > formats[f->format].height ? needed : formats[f->format].height;
+    const int width = f->o->width > 0 ? f->o->width : formats[f->format].width, height = f->o->height > 0 ? f->o->height : usual;
     const double unit = f->format == PLOT_PDF ? 1.0 / 72 : 1;
-    fprintf(f->script, "set encoding utf8\nset terminal %s size %g%s,%g%s", formats[f->format].terminal, width * unit, formats[f->format].unit, height * unit, formats[f->format].unit);
+    fprintf(f->script, "set encoding utf8\nset terminal %s size %g%s,%g%s", formats[f->format].terminal, width * unit,
+        formats[f->format].unit, height * unit, formats[f->format].unit);
     if (f->format != PLOT_TERM)
-        fprintf(f->script, " fontscale %.3f", fmin((double)width / formats[f->format].width, (double)height / formats[f->format].height));
+        fprintf(f->script, " fontscale %.3f", fmin((double)width / formats[f->format].width, (double)height / usual));
     fputs("\n", f->script);
 }
 
@@ -291,9 +246,11 @@ static void put_ranges(const figure *f, int from, int to)
     if (f->o->log_x)
         fprintf(f->script, "set logscale x 2\nset xrange [%g:%g]\n", from / 1.06, to * 1.06);
     else
-        fprintf(f->script, "set xrange [%g:%g]\n", from - 0.02 * (to - from) - (to == from), to + 0.02 * (to - from) + (to == from));
+        fprintf(f->script, "set xrange [%g:%g]\n", from - 0.02 * (to - from) - (to == from),
+            to + 0.02 * (to - from) + (to == from));
     if (f->o->log_y)
-        fprintf(f->script, "set logscale y 10\nset yrange [%g:%g]\nset ytics format '%%g'\n", f->smallest / 1.6, fmax(f->largest * 1.6, f->smallest * 10));
+        fprintf(f->script, "set logscale y 10\nset yrange [%g:%g]\nset ytics format '%%g'\n", f->smallest / 1.6,
+            fmax(f->largest * 1.6, f->smallest * 10));
     else if (f->kind->share && f->largest > 0.6)
         fputs("set yrange [-0.02:1.03]\n", f->script);
     else
@@ -314,27 +271,35 @@ static void put_trained(const figure *f)
     for (int i = 0; i < n; i++) {
         fprintf(f->script, "set arrow from first %d, graph 0 to first %d, graph 1 nohead back dashtype 3 linewidth 1.5 linecolor rgb '#606060'\n", seen[i], seen[i]);
         fprintf(f->script, "set label %s at first %d, graph 1 center offset character 0, character %s textcolor rgb '#404040'\n",
-                quoted(arena_text(f->arena, n == 1 ? "trained to %d" : "%d", seen[i]), f->arena), seen[i], f->format == PLOT_TERM ? "1" : "0.7");
+                quoted(arena_text(f->arena, n == 1 ? "trained to %d" : "%d", seen[i]), f->arena), seen[i],
+                    f->format == PLOT_TERM ? "1" : "0.7");
     }
 }
 
 static void put_frame(const figure *f, const notes *explained)
 {
-    const bool terminal = f->format == PLOT_TERM, below = terminal || longest_legend(f) > 44;
+    const bool terminal = f->format == PLOT_TERM;
+    const legend l = legend_of_figure(f);
     FILE *s = f->script;
     const char *title = *f->s->head.task ? arena_text(f->arena, "%s: %s", f->s->head.sweep, f->s->head.task) : f->s->head.sweep;
     if (terminal)                                       // which has no room beside the axis
         title = arena_text(f->arena, "%s, %s", title, f->kind->axis);
     fprintf(s, "set title %s offset 0, character 1\n", quoted(title, f->arena));
-    fprintf(s, "set xlabel '%s'\nset ylabel '%s'\n", f->kind->positions ? "position (symbols)" : "sequence length (symbols)", f->kind->axis);
+    fprintf(s, "set xlabel '%s'\nset ylabel '%s'\n", f->kind->positions ? "position (symbols)" : "sequence length (symbols)",
+        f->kind->axis);
     fputs("set border 3 linecolor rgb '#404040'\nset tics nomirror out\nset tmargin 4\n", s);
     if (!terminal)
         fputs("set grid ytics linetype 1 linewidth 0.6 linecolor rgb '#dcdcdc'\n", s);
-    fprintf(s, "set key %s Left reverse samplen %d spacing %s\n", below ? "below center horizontal" : "outside right center vertical", terminal ? 3 : 4, terminal ? "1" : "1.3");
-    if (!terminal && !below)
-        fprintf(s, "set bmargin %d\n", 4 + explained->n);
+    fprintf(s, "set key %s vertical Left reverse samplen %d spacing %s\n", l.below
+        ? arena_text(f->arena, "below center maxcols %d", l.columns) : "outside right center",
+            terminal ? 3 : 4, terminal ? "1" : "1.3");
+    if (l.below && !terminal)
+        fprintf(s, "set key center bottom at screen 0.5, character %g\n", 0.9 * explained->n + 1);
+    if (!terminal)
+        fprintf(s, "set bmargin %d\n", 4 + explained->n + (l.below ? 2 + l.rows * 14 / 10 : 0));
     for (int i = 0; !terminal && i < explained->n; i++)
-        fprintf(s, "set label %s at screen 0.012, character %g left textcolor rgb '#606060' font ',%d'\n", quoted(explained->line[i], f->arena),
+        fprintf(s, "set label %s at screen 0.012, character %g left textcolor rgb '#606060' font ',%d'\n",
+            quoted(explained->line[i], f->arena),
                 0.9 * (explained->n - i), formats[f->format].small);
 }
 
@@ -343,8 +308,9 @@ typedef struct style { unsigned colour; int filled, every; bool dashed; } style;
 static style style_of(const figure *f, int i)
 {
     int n;
-    model_xs(f, &f->s->models[i], &n);
-    return (style){ colours[i % LEN(colours)], filled_points[i % LEN(filled_points)], 1 + n / 24, !model_learned(&f->s->models[i]) };
+    curve_xs(&f->s->models[i], f->o->y, &n, f->arena);
+    return (style){ colours[i % LEN(colours)], filled_points[i % LEN(filled_points)], 1 + n / 24,
+        !model_learned(&f->s->models[i]) };
 }
 
 static void put_seeds(figure *f, int i)
@@ -379,8 +345,10 @@ static void put_median(figure *f, int i)
     }
     f->dashed |= look.dashed;
     // the line with its points; where zeros are drawn the points are set apart, so that those can be hollow
-    fprintf(f->script, ", $m%d_0 using 1:2 with lines linewidth 3 dashtype %s linecolor rgb '#%06x' notitle", i, look.dashed ? DASHED : SOLID, look.colour);
-    fprintf(f->script, ", $m%d_0 using 1:3 every %d::%d with points pointtype %d pointsize 1.4 linecolor rgb '#%06x' notitle", i, look.every, i % look.every, look.filled, look.colour);
+    fprintf(f->script, ", $m%d_0 using 1:2 with lines linewidth 3 dashtype %s linecolor rgb '#%06x' notitle", i, look.dashed
+        ? DASHED : SOLID, look.colour);
+    fprintf(f->script, ", $m%d_0 using 1:3 every %d::%d with points pointtype %d pointsize 1.4 linecolor rgb '#%06x' notitle",
+        i, look.every, i % look.every, look.filled, look.colour);
     if (f->o->log_y) {
         fprintf(f->script, ", $m%d_0 using 1:4 every %d::%d with points pointtype %d pointsize 1.4 linecolor rgb '#ffffff' notitle", i, look.every, i % look.every, look.filled);
         fprintf(f->script, ", $m%d_0 using 1:4 every %d::%d with points pointtype %d pointsize 1.5 linewidth 2 linecolor rgb '#%06x' notitle",
@@ -391,19 +359,23 @@ static void put_median(figure *f, int i)
 }
 
 // Floors lie behind the curves, but stand last in the legend. A terminal's curves have no colours to keep apart: only chance.
-static int drawn_floors(const figure *f, const model_summary *m) { return m && f->kind->floors && f->format != PLOT_TERM ? m->n_floors : 0; }
+static int drawn_floors(const figure *f, const model_summary *m) { return m && f->kind->floors && f->format != PLOT_TERM
+    ? m->n_floors : 0; }
 static bool draws_chance(const figure *f, const model_summary *m) { return m && f->kind->chance && !isnan(m->chance); }
 
 static const char *floor_style(int k, arena *a)                 // −1: chance
 {
-    static const char *const looks[] = { "dashtype (20,12) linecolor rgb '#808080'", "dashtype (5,8) linecolor rgb '#808080'", "dashtype (20,8,4,8) linecolor rgb '#a0a0a0'" };
-    return arena_text(a, "with lines linewidth 1.5 %s", k < 0 ? "dashtype (30,9,5,9) linecolor rgb '#404040'" : looks[k % (int)LEN(looks)]);
+    static const char *const looks[] = { "dashtype (20,12) linecolor rgb '#808080'", "dashtype (5,8) linecolor rgb '#808080'",
+        "dashtype (20,8,4,8) linecolor rgb '#a0a0a0'" };
+    return arena_text(a, "with lines linewidth 1.5 %s", k < 0 ? "dashtype (30,9,5,9) linecolor rgb '#404040'"
+        : looks[k % (int)LEN(looks)]);
 }
 
 static void put_floors(const figure *f, const model_summary *m)
 {
     if (draws_chance(f, m))
-        fprintf(f->script, ", %.9g %s %s", m->chance, floor_style(-1, f->arena), f->format == PLOT_TERM ? "title 'chance'" : "notitle");
+        fprintf(f->script, ", %.9g %s %s", m->chance, floor_style(-1, f->arena), f->format == PLOT_TERM ? "title 'chance'"
+            : "notitle");
     for (int k = 0; k < drawn_floors(f, m); k++)
         fprintf(f->script, ", $floor%d using 1:2 %s notitle", k, floor_style(k, f->arena));
 }
@@ -442,13 +414,15 @@ static bool put_script(figure *f, error *err)
     int from = 0, to = 0;
     for (int i = 0; i < f->s->n_models; i++) {
         int n;
-        const int *x = drawn_runs(&f->s->models[i]) ? model_xs(f, &f->s->models[i], &n) : (n = 0, NULL);
+        const int *x = drawn_runs(&f->s->models[i]) ? curve_xs(&f->s->models[i], f->o->y, &n, f->arena) : (n = 0, NULL);
         from = n && (!from || x[0] < from) ? x[0] : from;
         to = n && x[n - 1] > to ? x[n - 1] : to;
     }
     if (to == 0)
-        return error_set(err, f->kind->positions ? "nothing to draw: no run of '%s' has errors by position yet" : "nothing to draw: no run of '%s' has been evaluated yet", f->s->head.sweep);
+        return error_set(err, f->kind->positions ? "nothing to draw: no run of '%s' has errors by position yet"
+            : "nothing to draw: no run of '%s' has been evaluated yet", f->s->head.sweep);
     const model_summary *floors = floors_of(f);
+    f->floors = draws_chance(f, floors) + drawn_floors(f, floors);
     put_terminal(f);
     put_data(f);
     put_floor_data(f, floors);
@@ -474,7 +448,7 @@ bool plot_write(const summary *s, const plot_options *options, const char *path,
                  .largest = -INFINITY, .smallest = INFINITY, .arena = a };
     CHECK(f.script, "no memory for a figure");
     CHECK(path || format == PLOT_TERM, "a %s needs a path", plot_format_names[format]);
-    f.kind = &kinds[f.o->y];
+    f.kind = &curve_kinds[f.o->y];
     bool good = put_script(&f, err);
     CHECK(fclose(f.script) == 0, "no memory for a figure");
     char *picture = good ? gnuplot_run(script, formats[format].end, &bytes, a, err) : NULL;
@@ -486,7 +460,8 @@ bool plot_write(const summary *s, const plot_options *options, const char *path,
         bytes = strlen(picture);
     }
     good = picture && (path ? file_write(path, picture, bytes, err)
-                            : (fwrite(picture, 1, bytes, stdout) == bytes && fflush(stdout) == 0) || error_set(err, "the figure cannot be printed"));
+                            : (fwrite(picture, 1, bytes, stdout) == bytes && fflush(stdout) == 0)
+                                || error_set(err, "the figure cannot be printed"));
     free(script);
     arena_free(a);
     return good;

@@ -7,7 +7,8 @@ extern const char *const plot_format_names[PLOT_FORMATS + 1];           // "png"
 int plot_format_of(const char *path);                   // by the ending; −1: none of png, svg, pdf
 
 // x: the evaluated lengths with a metric as y, or the positions of the longest evaluation with one of the last two.
-typedef enum { PLOT_TOKEN_ERROR, PLOT_LAST_ERROR, PLOT_SEQUENCE_ERROR, PLOT_LOSS, PLOT_POSITION_ERROR, PLOT_PREFIX_ERROR, PLOT_YS } plot_y;
+typedef enum { PLOT_TOKEN_ERROR, PLOT_LAST_ERROR, PLOT_SEQUENCE_ERROR, PLOT_LOSS, PLOT_POSITION_ERROR, PLOT_PREFIX_ERROR,
+    PLOT_YS } plot_y;
 extern const char *const plot_y_names[PLOT_YS + 1];     // "token_error" … "position_error", "prefix_error", NULL
 
 typedef struct plot_options {

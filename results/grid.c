@@ -8,11 +8,14 @@ const char *const table_format_names[TABLE_FORMATS + 1] = { "text", "md", "csv",
 
 typedef struct range { unsigned from, to; } range;
 
-static const range no_width[] = { { 0x0, 0x1f }, { 0x7f, 0x9f }, { 0x300, 0x36f }, { 0x483, 0x489 }, { 0x591, 0x5bd }, { 0x610, 0x61a },
+static const range no_width[] = { { 0x0, 0x1f }, { 0x7f, 0x9f }, { 0x300, 0x36f }, { 0x483, 0x489 }, { 0x591, 0x5bd },
+    { 0x610, 0x61a },
     { 0x64b, 0x65f }, { 0x1ab0, 0x1aff }, { 0x1dc0, 0x1dff }, { 0x200b, 0x200f }, { 0x2028, 0x202e }, { 0x2060, 0x2064 },
     { 0x20d0, 0x20f0 }, { 0xfe00, 0xfe0f }, { 0xfe20, 0xfe2f }, { 0xfeff, 0xfeff } };
-static const range two_wide[] = { { 0x1100, 0x115f }, { 0x2e80, 0x303e }, { 0x3041, 0xa4cf }, { 0xac00, 0xd7a3 }, { 0xf900, 0xfaff },
-    { 0xfe30, 0xfe6f }, { 0xff00, 0xff60 }, { 0xffe0, 0xffe6 }, { 0x1f300, 0x1f64f }, { 0x1f900, 0x1f9ff }, { 0x20000, 0x3fffd } };
+static const range two_wide[] = { { 0x1100, 0x115f }, { 0x2e80, 0x303e }, { 0x3041, 0xa4cf }, { 0xac00, 0xd7a3 },
+    { 0xf900, 0xfaff },
+    { 0xfe30, 0xfe6f }, { 0xff00, 0xff60 }, { 0xffe0, 0xffe6 }, { 0x1f300, 0x1f64f }, { 0x1f900, 0x1f9ff },
+        { 0x20000, 0x3fffd } };
 
 static bool within(unsigned c, const range *ranges, size_t n)
 {
@@ -101,8 +104,10 @@ static void put_csv(FILE *f, const char *text)
 }
 
 static const struct { const char *text, *tex; } tex_words[] = {
-    { "\\", "\\textbackslash{}" }, { "&", "\\&" }, { "%", "\\%" }, { "$", "\\$" }, { "#", "\\#" }, { "_", "\\_" }, { "{", "\\{" }, { "}", "\\}" },
-    { "~", "\\textasciitilde{}" }, { "^", "\\textasciicircum{}" }, { "≥", "$\\geq$" }, { "×", "$\\times$" }, { "–", "--" }, { "<", "$<$" }, { ">", "$>$" },
+    { "\\", "\\textbackslash{}" }, { "&", "\\&" }, { "%", "\\%" }, { "$", "\\$" }, { "#", "\\#" }, { "_", "\\_" },
+        { "{", "\\{" }, { "}", "\\}" },
+    { "~", "\\textasciitilde{}" }, { "^", "\\textasciicircum{}" }, { "≥", "$\\geq$" }, { "×", "$\\times$" }, { "–", "--" },
+        { "<", "$<$" }, { ">", "$>$" },
     { "Σ", "$\\Sigma$" }, { "∞", "$\\infty$" }, { "†", "$\\dagger$" } };
 
 static void put_tex(FILE *f, const char *text)
@@ -130,7 +135,8 @@ static void put_markdown(FILE *f, const char *text)
 
 void put_field(FILE *f, const char *text, table_format format)
 {
-    static void (*const put[TABLE_FORMATS])(FILE *, const char *) = { [TABLE_MARKDOWN] = put_markdown, [TABLE_CSV] = put_csv, [TABLE_TEX] = put_tex };
+    static void (*const put[TABLE_FORMATS])(FILE *, const char *) = { [TABLE_MARKDOWN] = put_markdown, [TABLE_CSV] = put_csv,
+        [TABLE_TEX] = put_tex };
     if (put[format])
         put[format](f, text);
     else

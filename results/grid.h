@@ -7,7 +7,8 @@ typedef enum { TABLE_TEXT, TABLE_MARKDOWN, TABLE_CSV, TABLE_TEX, TABLE_FORMATS }
 extern const char *const table_format_names[TABLE_FORMATS + 1];         // "text", "md", "csv", "tex", NULL
 
 // A row is a heading (the first), or cells. Texts are borrowed.
-typedef struct grid { int columns, rows, room; const char **cell; bool *left; arena *arena; } grid;    // cell [rows, columns], left [columns]
+// cell [rows, columns], left [columns]
+typedef struct grid { int columns, rows, room; const char **cell; bool *left; arena *arena; } grid;
 grid *grid_new(int columns, arena *);
 void  grid_column(grid *, int column, const char *heading, bool left);  // numbers stand on the right, words on the left
 const char **grid_row(grid *);                          // a new row, all ""; valid until the next one

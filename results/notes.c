@@ -77,7 +77,8 @@ static bool same(double x, double y) { return x == y || (isnan(x) && isnan(y)); 
 static void note_symbols(FILE *f, const summary *s, table_format format, metric which)
 {
     static const char *const meaning[METRICS] = {
-        [TOKEN_ERROR] = "wrong share of the scored positions", [LAST_ERROR] = "share of sequences whose last scored position is wrong",
+        [TOKEN_ERROR] = "wrong share of the scored positions",
+            [LAST_ERROR] = "share of sequences whose last scored position is wrong",
         [SEQUENCE_ERROR] = "share of sequences with any error", [LOSS] = "mean loss of a scored position, nats" };
     bool several = false, single = false, horizons = false;
     for (int i = 0; i < s->n_models; i++) {
@@ -88,7 +89,8 @@ static void note_symbols(FILE *f, const summary *s, table_format format, metric 
     if (!several && !single)
         return;
     note(f, format, "error: %s, on test data.%s%s", meaning[which], several ? " Over seeds: median [lowest–highest]." : "",
-         !single ? "" : which == LOSS ? " One seed: its value." : " One seed: its value (95 % interval over test sequences, which says nothing about other seeds).");
+         !single ? "" : which == LOSS ? " One seed: its value."
+             : " One seed: its value (95 % interval over test sequences, which says nothing about other seeds).");
     if (horizons)
         note(f, format, "horizon: how many symbols a model follows until the error over the last %d positions may exceed %g; ≥ where the evaluation ends first. "
              "reach: share of seeds whose horizon is 1, 2, 4, 10 times the trained length (– where the evaluation is too short to tell).", HORIZON_WINDOW, HORIZON_ERROR);
@@ -129,7 +131,8 @@ static void note_rule(FILE *f, const summary *s, table_format format)
 
 static void put_floors(FILE *t, const model_summary *m, arena *a)
 {
-    int length[3] = { model_nearest(m, m->trained_length), model_nearest(m, 2 * m->trained_length), m->n_lengths ? m->lengths[m->n_lengths - 1] : 0 };
+    int length[3] = { model_nearest(m, m->trained_length), model_nearest(m, 2 * m->trained_length), m->n_lengths
+        ? m->lengths[m->n_lengths - 1] : 0 };
     int n = 1;
     for (int i = 1; i < 3; i++)
         if (length[i] != length[n - 1])
@@ -158,13 +161,15 @@ static void put_overlap(FILE *t, const model_summary *m, arena *a)
     const int length[2] = { model_nearest(m, m->trained_length), model_nearest(m, 2 * m->trained_length) };
     for (int i = 0; i < 2; i++)
         if (length[i] && (i == 0 || length[1] != length[0]) && !isnan(model_overlap(m, length[i])))
-            fprintf(t, "%s%s at %d", i ? ", " : "expected share of test examples seen in training ", share_text(model_overlap(m, length[i]), a), length[i]);
+            fprintf(t, "%s%s at %d", i ? ", " : "expected share of test examples seen in training ",
+                share_text(model_overlap(m, length[i]), a), length[i]);
     if (m->novel_from >= 0)
         fprintf(t, "%sunder 1 %% seen from length %d on", ftell(t) > 0 ? "; " : "", m->novel_from);
 }
 
 // Says it once where all models agree, else by model. (Models agree who were given the same task for as long.)
-static void note_shared(FILE *f, const summary *s, table_format format, const char *what, void (*put)(FILE *, const model_summary *, arena *))
+static void note_shared(FILE *f, const summary *s, table_format format, const char *what,
+    void (*put)(FILE *, const model_summary *, arena *))
 {
     char **said = calloc((size_t)s->n_models + 1, sizeof *said);
     CHECK(said, "no memory for notes");
@@ -205,7 +210,8 @@ static void note_missing(FILE *f, const summary *s, table_format format)
         for (int state = CELL_DIVERGED; state < CELL_STATES; state++) {
             if (!m->count[state])
                 continue;
-            fprintf(t, "%s%s%d %s", named ? ", " : kinds ? "; " : "Not finished: ", named ? "" : arena_text(s->arena, "%s ", name_of(m, s->arena)), m->count[state], cell_state_names[state]);
+            fprintf(t, "%s%s%d %s", named ? ", " : kinds ? "; " : "Not finished: ", named ? ""
+                : arena_text(s->arena, "%s ", name_of(m, s->arena)), m->count[state], cell_state_names[state]);
             named = true;
             kinds |= state == CELL_DIVERGED ? 1 : 2;
         }
@@ -219,7 +225,8 @@ static void note_missing(FILE *f, const summary *s, table_format format)
     sentence_end(&text, f, format);
     for (int i = 0; i < s->n_runs; i++)
         if (s->runs[i]->state == CELL_FAILED)
-            note(f, format, "%s, seed %lld failed: %s", s->runs[i]->label, (long long)s->runs[i]->seed, *s->runs[i]->reason ? s->runs[i]->reason : "no reason recorded");
+            note(f, format, "%s, seed %lld failed: %s", s->runs[i]->label, (long long)s->runs[i]->seed, *s->runs[i]->reason
+                ? s->runs[i]->reason : "no reason recorded");
 }
 
 static void note_few_seeds(FILE *f, const summary *s, table_format format)
@@ -234,7 +241,8 @@ static void note_few_seeds(FILE *f, const summary *s, table_format format)
     if (!few)
         return;
     note(f, format, "%s fewer than %d seeds. Whether a model trains reliably cannot be read from so few: even %d solved of %d fit%s a true success rate of %.0f %%.",
-         few == s->n_models ? "Every model has" : few == 1 ? "One model has" : "Some models have", ENOUGH, most, most, most == 1 ? "s" : "", 100 * wilson(most, most, Z95).low);
+         few == s->n_models ? "Every model has" : few == 1 ? "One model has" : "Some models have", ENOUGH, most, most, most == 1
+             ? "s" : "", 100 * wilson(most, most, Z95).low);
 }
 
 // Outcomes have two modes, solved or not; a mean over both describes neither.
@@ -253,7 +261,8 @@ static void note_means(FILE *f, const summary *s, table_format format, metric wh
         }
         const interval in = t_interval(x, n, 0.95);
         if (n > 1)
-            note(f, format, "%s at %d: mean %s, 95 %% t interval over seeds %s to %s.", name_of(m, s->arena), m->lengths[m->n_lengths - 1],
+            note(f, format, "%s at %d: mean %s, 95 %% t interval over seeds %s to %s.", name_of(m, s->arena),
+                m->lengths[m->n_lengths - 1],
                  table_number(mean_of(x, n), s->arena), table_number(in.low, s->arena), table_number(in.high, s->arena));
     }
 }
@@ -381,7 +390,8 @@ void table_method(FILE *f, const summary *s)
          "unseen test sequences at lengths up to %s, drawn by the same generator from streams that training never used. Errors are shares of scored positions, averaged over all of them; the sequence is "
          "the unit of every interval: the 95 %% interval of one run's token error is the ratio estimator with sequences as clusters or, with fewer than %d failing sequences, Wilson's interval of the "
          "failing share joined with Student's of their mean error (MOVER). Over seeds we report the median with the lowest and the highest value, and the success rate with Wilson's 95 %% interval; a diverged run is a failure.",
-         *s->head.task ? s->head.task : s->head.sweep, s->n_models, s->n_models == 1 ? "" : "s", bounds_text(&seeds, a), bounds_text(&trained, a), bounds_text(&steps, a),
+         *s->head.task ? s->head.task : s->head.sweep, s->n_models, s->n_models == 1 ? "" : "s", bounds_text(&seeds, a),
+             bounds_text(&trained, a), bounds_text(&steps, a),
          bounds_text(&sequences, a), bounds_text(&longest, a), CLUSTERED_FAILURES);
     note(f, TABLE_TEXT, "The horizon is the largest t such that the mean error over positions max(1, t − %d) to t, and over every such window before, has an upper confidence bound "
          "(Wilson, one-sided 95 %%) below %g. Models are compared by two-sided permutation tests over seeds with Holm's correction.", HORIZON_WINDOW - 1, HORIZON_ERROR);

@@ -16,7 +16,8 @@ interval wilson(double errors, double n, double z)
         return (interval){ 0, 1 };
     const double p = errors / n, z2 = z * z / n;
     const double centre = p + z2 / 2, half = sqrt(z2 * (p * (1 - p) + z2 / 4));
-    return (interval){ errors <= 0 ? 0 : clamp01((centre - half) / (1 + z2)), errors >= n ? 1 : clamp01((centre + half) / (1 + z2)) };
+    return (interval){ errors <= 0 ? 0 : clamp01((centre - half) / (1 + z2)), errors >= n ? 1
+        : clamp01((centre + half) / (1 + z2)) };
 }
 
 // The failing sequences' mean error per position, with Student's interval at the same level as z; wherever that says
@@ -39,7 +40,8 @@ static interval few_failures(const error_counts *c, double z)
         return share;
     const double m = c->errors / c->sequence_errors / per_sequence;
     const interval mean = failing_mean(c, m, per_sequence, z);
-    return (interval){ clamp01(p * m - hypot(m * (p - share.low), p * (m - mean.low))), clamp01(p * m + hypot(m * (share.high - p), p * (mean.high - m))) };
+    return (interval){ clamp01(p * m - hypot(m * (p - share.low), p * (m - mean.low))),
+        clamp01(p * m + hypot(m * (share.high - p), p * (mean.high - m))) };
 }
 
 interval clustered_interval(const error_counts *c, double z)
@@ -257,7 +259,8 @@ permutation_result permutation_test(const double *x, int n, const double *y, int
     const double all = regroupings(N, n < m ? n : m, PERMUTATION_EXACT);
     const bool exact = all <= PERMUTATION_EXACT;
     permutation_result result = { r.seen, exact ? exact_share(&r) : drawn_share(&r),
-                                  exact ? (n == m ? 2 : 1) / all : 1.0 / (PERMUTATION_DRAWS + 1), exact };   // n = m: swapping the groups is as large
+                                  // n = m: swapping the groups is as large
+                                  exact ? (n == m ? 2 : 1) / all : 1.0 / (PERMUTATION_DRAWS + 1), exact };
     free(r.all);
     free(r.index);
     return result;

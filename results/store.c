@@ -89,7 +89,8 @@ static json_t *read_json(const char *path, arena *a, error *err)
     if (value && format < 1)
         error_set(err, "%s: 'format' is missing: not one of our files", path);
     else if (format > STORE_FORMAT)
-        error_set(err, "%s has format %lld, written by a later version; this one reads up to format %d", path, (long long)format, STORE_FORMAT);
+        error_set(err, "%s has format %lld, written by a later version; this one reads up to format %d", path,
+            (long long)format, STORE_FORMAT);
     else
         return value;
     json_decref(value);
@@ -219,7 +220,8 @@ bool run_checkpoint(run *r, const named_array *array, int n, const char *const (
 
 static bool same_form(const named_array *a, const named_array *b)
 {
-    return a->type == b->type && a->rank == b->rank && (a->rank == 0 || memcmp(a->dim, b->dim, (size_t)a->rank * sizeof *a->dim) == 0);
+    return a->type == b->type && a->rank == b->rank && (a->rank == 0
+        || memcmp(a->dim, b->dim, (size_t)a->rank * sizeof *a->dim) == 0);
 }
 
 static bool fill_arrays(const safetensors *from, named_array *array, int n, const char *path, error *err)
@@ -246,7 +248,8 @@ static int64_t checkpoint_log_bytes(const run *r, const safetensors *from, const
     if (!text || end == text || *end || errno || bytes < 0)
         error_set(err, "%s does not say how long its log was", path);
     else if (bytes > r->log.bytes)
-        error_set(err, "%s belongs to a log of %lld bytes, but %s has only %lld", path, bytes, r->log.path, (long long)r->log.bytes);
+        error_set(err, "%s belongs to a log of %lld bytes, but %s has only %lld", path, bytes, r->log.path,
+            (long long)r->log.bytes);
     else
         return bytes;
     return -1;
@@ -329,7 +332,8 @@ bool run_finish(run *r, run_status status, const char *reason, json_t *result, e
     CHECK(!r->ended, "%s has ended already", r->folder);
     if (r->log_open && !file_log_sync(&r->log, err))
         return false;
-    json_t *whole = json_pack("{s:i, s:{s:s, s:s}}", "format", STORE_FORMAT, "status", "status", run_status_names[status], "reason", reason ? reason : "");
+    json_t *whole = json_pack("{s:i, s:{s:s, s:s}}", "format", STORE_FORMAT, "status", "status", run_status_names[status],
+        "reason", reason ? reason : "");
     CHECK(whole, "the reason '%s' is not UTF-8", reason);
     json_object_update_missing(whole, result);
     const bool good = write_json(r, "result.json", whole, err);
@@ -449,7 +453,8 @@ static json_int_t last_step(const char *path, arena *a)
     return step;
 }
 
-bool store_read(const store *s, const char *id, const char *evaluation_hash, bool (*see)(const row *, void *), void *data, error *err)
+bool store_read(const store *s, const char *id, const char *evaluation_hash, bool (*see)(const row *, void *), void *data,
+    error *err)
 {
     check_id(id);
     arena *a = arena_new();

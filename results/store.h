@@ -13,8 +13,10 @@ typedef enum { CLAIM_MINE, CLAIM_ENDED, CLAIM_BUSY, CLAIM_ERROR } claim;
 typedef enum { RUN_DONE, RUN_FAILED, RUN_DIVERGED } run_status;
 extern const char *const run_status_names[];            // "done", "failed", "diverged"
 
-store *store_open(const char *folder, bool write, arena *, error *);     // write: made if absent, and proven writable; NULL: the error says why
-const char *store_folder(const store *);                                 // opened to read, an absent folder is a store without cells; nothing is ever written
+// write: made if absent, and proven writable; NULL: the error says why
+store *store_open(const char *folder, bool write, arena *, error *);
+// opened to read, an absent folder is a store without cells; nothing is ever written
+const char *store_folder(const store *);
 
 // Claims a cell for this process, held until run_close. MINE: to be trained, or continued (run_resume first); ENDED: has a
 // result.json, the claim is held, evaluations can be added; BUSY: another process has it; ERROR: also when config.yaml is
@@ -24,17 +26,20 @@ void   run_close(run *);                                                 // NULL
 const char *run_folder(const run *);
 
 bool   run_log(run *, const json_t *line, error *);                      // one line, one write
-bool   run_checkpoint(run *, const named_array *, int n, const char *const (*state)[2], int n_state, error *);   // remembers the log's length as "log_bytes"
+// remembers the log's length as "log_bytes"
+bool   run_checkpoint(run *, const named_array *, int n, const char *const (*state)[2], int n_state, error *);
 // Fills arrays of the same names, types and shapes, all of them or none; the file may hold more. False with an empty error:
 // there is none. Cuts the log back to it (without one, to nothing). A damaged checkpoint is reported (false, with the error), set
 // aside as checkpoint.damaged, and the run starts again: the log is empty. If even that fails, every later run_log says so.
 // Of an ended run: reads, and changes nothing.
 bool   run_resume(run *, named_array *, int n, safetensors *state, arena *, error *);
-bool   run_finish(run *, run_status, const char *reason, json_t *result, error *);    // adds `format` and `status`, writes result.json; `result` is borrowed. The checkpoint stays, for later evaluations
+// adds `format` and `status`, writes result.json; `result` is borrowed. The checkpoint stays, for later evaluations
+bool   run_finish(run *, run_status, const char *reason, json_t *result, error *);
 bool   run_discard_checkpoint(run *, error *);                           // of an ended run: no evaluation can be added any more
 bool   run_evaluation(run *, const char *hash, const json_t *counts, error *);        // evaluate-<hash>.json, with `format`
 bool   run_has_evaluation(const run *, const char *hash);                // a damaged one counts as absent
-bool   run_reset(run *, error *);                                        // forget everything but config.yaml (--retry failed); the claim is then MINE
+// forget everything but config.yaml (--retry failed); the claim is then MINE
+bool   run_reset(run *, error *);
 
 // What tables and plots read: a cell's result and one evaluation. JSON values are borrowed while `see` runs.
 typedef struct row {
@@ -47,5 +52,6 @@ typedef struct row {
 // False where a file cannot be read or was written by a later version (the error says which; `see` is not called), else
 // what `see` returned. A cell that is not in the store is a row of NULLs. evaluation_hash NULL: none is asked for.
 bool   store_read(const store *, const char *id, const char *evaluation_hash, bool (*see)(const row *, void *), void *, error *);
-json_t *store_log(const store *, const char *id, error *);               // the log as an array, a new reference; a damaged last line is left out; NULL: unreadable
+// the log as an array, a new reference; a damaged last line is left out; NULL: unreadable
+json_t *store_log(const store *, const char *id, error *);
 void   store_each(const store *, void (*see)(const char *id, void *), void *);        // every cell in the store, sorted

@@ -15,10 +15,13 @@ extern const char *const metric_names[METRICS + 1];     // "token_error", "last_
 int metric_find(const char *name);                      // −1: none of them
 
 // DONE: evaluated. UNEVALUATED: trained, but without this evaluation. STARTED: a log, but nobody is at work on it.
-typedef enum { CELL_DONE, CELL_DIVERGED, CELL_FAILED, CELL_UNEVALUATED, CELL_RUNNING, CELL_STARTED, CELL_MISSING, CELL_STATES } cell_state;
-extern const char *const cell_state_names[CELL_STATES]; // "done", "diverged", "failed", "not evaluated", "running", "interrupted", "missing"
+typedef enum { CELL_DONE, CELL_DIVERGED, CELL_FAILED, CELL_UNEVALUATED, CELL_RUNNING, CELL_STARTED, CELL_MISSING,
+    CELL_STATES } cell_state;
+// "done", "diverged", "failed", "not evaluated", "running", "interrupted", "missing"
+extern const char *const cell_state_names[CELL_STATES];
 
-typedef struct solved_rule { int length; metric metric; double below; } solved_rule;    // length 0: no rule, nothing is called solved
+// length 0: no rule, nothing is called solved
+typedef struct solved_rule { int length; metric metric; double below; } solved_rule;
 
 // One cell as the harness knows it. Everything is copied; `row` is needed during summary_add only.
 typedef struct summary_cell {
@@ -47,12 +50,14 @@ typedef struct run_summary {
     int            n_lengths;
     length_counts *lengths;                             // [n_lengths], ascending
     int     n_positions, first_position;                // 0: errors by position were not kept
-    double *position_errors, *first_errors;             // [n_positions] sequences wrong at this position; wrong here first (may be NULL)
+    // [n_positions] sequences wrong at this position; wrong here first (may be NULL)
+    double *position_errors, *first_errors;
     double  sequences, chance;
     int     n_floors;
     struct floor_counts { const char *name; double *errors; } *floors;       // errors [n_lengths], NaN where not measured
     horizon horizon;                                    // t = −1: not known; 0 for a diverged run
-    int64_t steps, steps_to_solve;                      // optimizer steps; −1: not known, never. Solved on validation: the rule met at its length
+    // optimizer steps; −1: not known, never. Solved on validation: the rule met at its length
+    int64_t steps, steps_to_solve;
     int     stage_reached, novel_from;                  // −1: not known
     double  train_seconds, tokens_per_second, parameters, state_bytes, peak_bytes, flops;   // NaN: not known
 } run_summary;
@@ -77,7 +82,8 @@ typedef struct model_summary {
     int           n_lengths, *lengths;                  // every length that a run was evaluated at
     spread        horizon;                              // symbols
     bool          horizon_open;                         // the median lies where an evaluation ends: at least that
-    double        reach[REACHES];                       // share of seeds whose horizon reaches it; NaN: the evaluation ends before
+    // share of seeds whose horizon reaches it; NaN: the evaluation ends before
+    double        reach[REACHES];
     spread        steps, steps_to_solve, train_seconds;
     double        parameters, state_bytes, tokens_per_second;
     double        chance;                               // error of a uniform guess; NaN: not known

@@ -24,7 +24,8 @@ const char *table_count(double x, arena *a)
         return "–";
     for (size_t i = 0; i < LEN(units); i++)
         if (x >= 0.9995 * units[i].size)
-            return arena_text(a, x < 9.995 * units[i].size ? "%.2f%s" : x < 99.95 * units[i].size ? "%.1f%s" : "%.0f%s", x / units[i].size, units[i].unit);
+            return arena_text(a, x < 9.995 * units[i].size ? "%.2f%s" : x < 99.95 * units[i].size ? "%.1f%s" : "%.0f%s",
+                x / units[i].size, units[i].unit);
     return arena_text(a, "%.0f", x);
 }
 
@@ -32,7 +33,8 @@ const char *table_seconds(double x, arena *a)
 {
     if (isnan(x))
         return "–";
-    return x < 99.5 ? arena_text(a, x < 9.95 ? "%.1f s" : "%.0f s", x) : x < 5940 ? arena_text(a, "%.1f min", x / 60) : arena_text(a, "%.1f h", x / 3600);
+    return x < 99.5 ? arena_text(a, x < 9.95 ? "%.1f s" : "%.0f s", x) : x < 5940 ? arena_text(a, "%.1f min", x / 60)
+        : arena_text(a, "%.1f h", x / 3600);
 }
 
 // ---- columns: each knows its heading, its text and whether this sweep needs it
@@ -96,7 +98,8 @@ static const char *cell_model(const model_summary *m, const column *c, const lay
 }
 
 static const char *cell_group(const model_summary *m, const column *c, const layout *l) { return m->group; }
-static const char *cell_trained(const model_summary *m, const column *c, const layout *l) { return arena_text(l->arena, "%d", m->trained_length); }
+static const char *cell_trained(const model_summary *m, const column *c,
+    const layout *l) { return arena_text(l->arena, "%d", m->trained_length); }
 
 static const char *cell_seeds(const model_summary *m, const column *c, const layout *l)
 {
@@ -123,7 +126,8 @@ static const char *cell_error(const model_summary *m, const column *c, const lay
         if (!isnan(run_error(m->runs[i], l->metric, length)))
             in = run_interval(m->runs[i], l->metric, length);
     const char *text = isnan(in.low) ? middle
-        : arena_text(l->arena, s.n == 1 ? "%s (%s–%s)" : "%s [%s–%s]", middle, table_number(in.low, l->arena), table_number(in.high, l->arena));
+        : arena_text(l->arena, s.n == 1 ? "%s (%s–%s)" : "%s [%s–%s]", middle, table_number(in.low, l->arena),
+            table_number(in.high, l->arena));
     return c->times < 0 && !l->one_length ? arena_text(l->arena, "%s at %d", text, length) : text;
 }
 
@@ -144,11 +148,16 @@ static const char *cell_reach(const model_summary *m, const column *c, const lay
     return "–";
 }
 
-static const char *cell_parameters(const model_summary *m, const column *c, const layout *l) { return table_count(m->parameters, l->arena); }
-static const char *cell_memory(const model_summary *m, const column *c, const layout *l)      { return table_count(m->state_bytes, l->arena); }
-static const char *cell_steps(const model_summary *m, const column *c, const layout *l)      { return isnan(m->steps.median) ? "–" : arena_text(l->arena, "%.0f", m->steps.median); }
-static const char *cell_speed(const model_summary *m, const column *c, const layout *l)      { return table_count(m->tokens_per_second, l->arena); }
-static const char *cell_time(const model_summary *m, const column *c, const layout *l)       { return table_seconds(m->train_seconds.median, l->arena); }
+static const char *cell_parameters(const model_summary *m, const column *c,
+    const layout *l) { return table_count(m->parameters, l->arena); }
+static const char *cell_memory(const model_summary *m, const column *c,
+    const layout *l)      { return table_count(m->state_bytes, l->arena); }
+static const char *cell_steps(const model_summary *m, const column *c, const layout *l)      { return isnan(m->steps.median)
+    ? "–" : arena_text(l->arena, "%.0f", m->steps.median); }
+static const char *cell_speed(const model_summary *m, const column *c,
+    const layout *l)      { return table_count(m->tokens_per_second, l->arena); }
+static const char *cell_time(const model_summary *m, const column *c,
+    const layout *l)       { return table_seconds(m->train_seconds.median, l->arena); }
 
 static const char *cell_to_solve(const model_summary *m, const column *c, const layout *l)
 {
@@ -230,7 +239,8 @@ static void print_columns(FILE *f, const layout *l, const column *columns, int n
 
 static void print_seeds(FILE *f, const layout *l, table_format format, bool colour)
 {
-    static const char *const headings[] = { "model", "grid point", "seed", "state", "solved", "at trained length", "at the end", "horizon", "steps", "to solve", "training" };
+    static const char *const headings[] = { "model", "grid point", "seed", "state", "solved", "at trained length", "at the end",
+        "horizon", "steps", "to solve", "training" };
     const int skip = l->groups ? 0 : 1, columns = (int)LEN(headings) - skip;     // without a grid the second column is left out
     arena *a = l->arena;
     grid *g = grid_new(columns, a);
@@ -264,10 +274,13 @@ static const char *plain(double x, arena *a) { return isnan(x) ? "" : arena_text
 
 static void print_csv(FILE *f, const layout *l)
 {
-    static const char *const headings[] = { "model", "grid", "trained_length", "runs", "seeds", "solved", "solved_of", "success_low", "success_high",
-        "length_trained", "trained_median", "trained_min", "trained_max", "length_twice", "twice_median", "twice_min", "twice_max",
+    static const char *const headings[] = { "model", "grid", "trained_length", "runs", "seeds", "solved", "solved_of",
+        "success_low", "success_high",
+        "length_trained", "trained_median", "trained_min", "trained_max", "length_twice", "twice_median", "twice_min",
+            "twice_max",
         "length_end", "end_median", "end_min", "end_max", "horizon_median", "horizon_min", "horizon_max", "horizon_is_bound",
-        "reach_1", "reach_2", "reach_4", "reach_10", "parameters", "state_bytes", "steps", "steps_to_solve", "train_seconds", "tokens_per_second", "chance" };
+        "reach_1", "reach_2", "reach_4", "reach_10", "parameters", "state_bytes", "steps", "steps_to_solve", "train_seconds",
+            "tokens_per_second", "chance" };
     static const int times[] = { 1, 2, -1 };
     arena *a = l->arena;
     grid *g = grid_new(LEN(headings), a);
@@ -287,7 +300,8 @@ static void print_csv(FILE *f, const layout *l)
             *at++ = length ? plain(length, a) : "", *at++ = plain(s.median, a), *at++ = plain(s.low, a), *at++ = plain(s.high, a);
         }
         const double rest[] = { m->horizon.median, m->horizon.low, m->horizon.high, m->horizon.n ? m->horizon_open : (double)NAN,
-            m->reach[0], m->reach[1], m->reach[2], m->reach[3], m->parameters, m->state_bytes, m->steps.median, m->steps_to_solve.median,
+            m->reach[0], m->reach[1], m->reach[2], m->reach[3], m->parameters, m->state_bytes, m->steps.median,
+                m->steps_to_solve.median,
             m->train_seconds.median, m->tokens_per_second, m->chance };
         for (size_t j = 0; j < LEN(rest); j++)
             *at++ = plain(rest[j], a);

@@ -12,9 +12,11 @@ typedef struct table_options {
 } table_options;
 
 void table_print(FILE *, const summary *, table_format, const table_options *);     // options NULL: the defaults
-void table_notes(FILE *, const summary *, table_format, const table_options *);     // what table_print adds below: floors, overlap, cautions
+// what table_print adds below: floors, overlap, cautions
+void table_notes(FILE *, const summary *, table_format, const table_options *);
 void table_method(FILE *, const summary *);             // how the numbers were made, as a paragraph fit for a paper
-bool table_export(FILE *, const summary *, bool jsonl); // tidy: one record a run and length, counts and rates; false: a write failed
+// tidy: one record a run and length, counts and rates; false: a write failed
+bool table_export(FILE *, const summary *, bool jsonl);
 
 // Numbers as tables show them; NaN is "–", infinity "diverged".
 const char *table_number(double, arena *);              // an error rate or a loss: three digits or four decimals

@@ -32,7 +32,10 @@ const task task_associative_recall = {
         "and keeps it. The last key is uniform among those that have come. The target stands at the key and is its value. An "
         "odd length ends with the query, an even one with its answer.",
     .example_options = "{ vocabulary: 8 }", .example_length = 15,
-    .example_text = "",
+    .example_text =
+        "input   2  4  3  6  2  4  3  6  0  4  0  4  0  4  0\n"
+        "symbol k2 v0 k3 v2 k2 v0 k3 v2 k0 v0 k0 v0 k0 v0 k0\n"
+        "target  .  .  .  .  .  .  .  .  .  .  .  .  .  .  4\n",
     .open = associative_open, .size = stream_size, .fits = stream_fits, .tokens = stream_tokens, .space = stream_space,
     .example = stream_example, .prefixes = stream_prefixes, .symbol = stream_symbol, .floors = associative_floors,
 };

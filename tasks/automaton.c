@@ -94,10 +94,8 @@ static bool check_next(const source *s, int *next)
     bool ok = of->next.n == of->states.n || FAULT(s, "next", "next: %d rows for %d states", of->next.n, of->states.n);
     for (int i = 0; ok && i < of->next.n; i++) {
         const char *path = arena_text(s->memory, "next.%d", i);
-        if (rows[i].n != of->symbols.n) {
-            FAULT(s, path, "next: %d entries for state '%s' and %d symbols", rows[i].n, name_at(&of->states, i), of->symbols.n);
-            return false;
-        }
+        if (rows[i].n != of->symbols.n)
+            return FAULT(s, path, "next: %d entries for state '%s' and %d symbols", rows[i].n, name_at(&of->states, i), of->symbols.n);
         for (int x = 0; x < rows[i].n; x++) {
             next[i * of->symbols.n + x] = find_state(s, arena_text(s->memory, "next.%d.%d", i, x), name_at(&rows[i], x));
             ok &= next[i * of->symbols.n + x] >= 0;
@@ -189,7 +187,10 @@ const task task_automaton = {
         "last (scored: last), or at a mark put behind it (mark).",
     .example_options = "{ definition: { symbols: [a, b], states: [none, one, two], start: none, next: [[one, none], [two, none], [two, none]], output: [0, 0, 1] } }",
     .example_length = 24,
-    .example_text = "",
+    .example_text =
+        "input  1 0 0 1 0 0 1 0 0 1 1 1 1 0 1 0 0 1 0 0 0 0 1 1\n"
+        "symbol b a a b a a b a a b b b b a b a a b a a a a b b\n"
+        "target 0 0 1 0 0 1 0 0 1 0 0 0 0 0 0 0 1 0 0 1 1 1 0 0\n",
     .open = automaton_open, .size = regular_size, .fits = regular_fits, .tokens = regular_tokens, .space = regular_space,
     .example = regular_example, .prefixes = regular_prefixes, .symbol = regular_symbol, .floors = regular_floors,
 };

@@ -13,7 +13,10 @@ const task task_copying = {
         "The first `items` of `length` tokens are drawn uniformly from ids 1 … vocabulary − 2, the rest are blanks, id 0. As many marks "
         "follow, id vocabulary − 1; the target at the i-th mark is the i-th item.",
     .example_options = "{ vocabulary: 10, items: 4 }", .example_length = 10,
-    .example_text = "",
+    .example_text =
+        "input  1 6 8 6 0 0 0 0 0 0 9 9 9 9\n"
+        "symbol 1 6 8 6 _ _ _ _ _ _ ? ? ? ?\n"
+        "target . . . . . . . . . . 1 6 8 6\n",
     .open = copying_open, .size = copy_size, .fits = copy_fits, .tokens = copy_tokens, .space = copy_space,
     .example = copy_example, .prefixes = copy_prefixes, .symbol = copy_symbol, .floors = copy_floors,
 };

@@ -33,7 +33,10 @@ const task task_cycle_navigation = {
         "Symbols, uniform: 0 stays, 1 is a step forwards, 2 one backwards, on a cycle of `modulus` places, from place 0. The target is the place, "
         "the symbol itself included: at every symbol, at the last (scored: last), or at a mark put behind it (mark).",
     .example_options = "{}", .example_length = 16,
-    .example_text = "",
+    .example_text =
+        "input     0    0    1    2    2    2    2    1    2    2    2    0    1    2    2    0\n"
+        "symbol stay stay   +1   -1   -1   -1   -1   +1   -1   -1   -1 stay   +1   -1   -1 stay\n"
+        "target    0    0    1    0    4    3    2    3    2    1    0    0    1    0    4    4\n",
     .open = cycle_open, .size = regular_size, .fits = regular_fits, .tokens = regular_tokens, .space = regular_space,
     .example = regular_example, .prefixes = regular_prefixes, .symbol = regular_symbol, .floors = regular_floors,
 };

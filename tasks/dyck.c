@@ -75,7 +75,10 @@ const task task_dyck = {
         "is the set of brackets that may come next, as a number: 0 any opening one (nothing is open); 1 + b these or closing b; 1 + k + b "
         "closing b alone (depth m).",
     .example_options = "{ depth: 2 }", .example_length = 24,
-    .example_text = "",
+    .example_text =
+        "input  1 0 2 1 3 3 0 1 3 2 0 0 2 2 1 3 1 1 3 3 0 1 3 2\n"
+        "symbol [ ( ) [ ] ] ( [ ] ) ( ( ) ) [ ] [ [ ] ] ( [ ] )\n"
+        "target 2 3 2 4 2 0 1 4 1 0 1 3 1 0 2 0 2 4 2 0 1 4 1 0\n",
     .open = dyck_open, .size = regular_size, .fits = regular_fits, .tokens = regular_tokens, .space = regular_space,
     .example = regular_example, .prefixes = regular_prefixes, .symbol = regular_symbol, .floors = regular_floors,
 };

@@ -54,7 +54,10 @@ const task task_flip_flop = {
         "first instruction writes, the last reads, the others ignore with probability `ignore` and write or read with half of the "
         "rest each; bits behind w and i are uniform. The target stands at every r and is the bit that follows.",
     .example_options = "{ ignore: 0.5 }", .example_length = 24,
-    .example_text = "",
+    .example_text =
+        "input  2 1 2 0 3 0 3 1 2 0 4 0 3 1 3 0 3 0 3 1 2 0 4 0\n"
+        "symbol w 1 w 0 i 0 i 1 w 0 r 0 i 1 i 0 i 0 i 1 w 0 r 0\n"
+        "target . . . . . . . . . . 0 . . . . . . . . . . . 0 .\n",
     .open = flip_flop_open, .size = regular_size, .fits = regular_fits, .tokens = regular_tokens, .space = regular_space,
     .example = regular_example, .prefixes = regular_prefixes, .symbol = regular_symbol, .floors = regular_floors,
 };

@@ -36,7 +36,10 @@ const task task_fuzzy_recall = {
         "the sequence. The first and the last key have the longest motif; the last is uniform among such keys that have come. All tokens "
         "of an asked value have a target, each at the token before it. What is left behind the last value is padding.",
     .example_options = "{ vocabulary: 8, key_motif: 2, value_motif: 2 }", .example_length = 24,
-    .example_text = "",
+    .example_text =
+        "input    2   0   6   1   4   4   2   2   5   6   1   4   4   0   1   4   2   0   6   2   2   5   6   8\n"
+        "symbol  k2  k0  v2  k1  v0  v0  k2  k2  v1  v2  k1  v0  v0  k0  k1  v0  k2  k0  v2  k2  k2  v1  v2 pad\n"
+        "target   .   .   .   .   .   .   .   .   .   .   4   4   .   .   .   .   .   6   .   .   5   6   .   .\n",
     .open = fuzzy_open, .size = stream_size, .fits = stream_fits, .tokens = stream_tokens, .space = stream_space,
     .example = stream_example, .prefixes = stream_prefixes, .symbol = stream_symbol, .floors = fuzzy_floors,
 };

@@ -95,16 +95,61 @@ static const char *symmetric_text  (int n, int element, arena *a) { return point
 static const char *alternating_text(int n, int element, arena *a) { return points_text(even_permutation_at(element, n), n, a); }
 static const char *cyclic_text     (int n, int element, arena *a) { return arena_text(a, "%d", element); }
 
+static int symmetric_generators(int n, int *elements)
+{
+    const permutation identity = permutation_at(0, n);
+    permutation cycle = 0;
+    int count = 0;
+    for (int i = 0; i < n; i++)
+        cycle |= (permutation)((i + 1) % n) << 4 * i;
+    for (int i = 0; i + 1 < n; i++)
+        elements[count++] = permutation_rank(identity ^ (permutation)(i ^ (i + 1)) << 4 * i ^ (permutation)(i ^ (i + 1)) << 4 * (i + 1), n);
+    if (n > 2)
+        elements[count++] = permutation_rank(cycle, n);
+    return count;
+}
+
+static int alternating_generators(int n, int *elements)
+{
+    for (int i = 0; i + 2 < n; i++) {
+        permutation p = permutation_at(0, n) & ~((permutation)0xfff << 4 * i);
+        p |= (permutation)(i + 1) << 4 * i | (permutation)(i + 2) << 4 * (i + 1) | (permutation)i << 4 * (i + 2);
+        elements[i] = permutation_rank(p, n) / 2;
+    }
+    return n - 2;
+}
+
+static int cyclic_generators(int n, int *elements)
+{
+    elements[0] = 0;
+    elements[1] = 1;
+    elements[2] = n - 1;
+    return n > 2 ? 3 : 2;
+}
+
+static int points_moved(permutation p, int n)
+{
+    int moved = 0;
+    for (int i = 0; i < n; i++)
+        moved += point(p, i) != i;
+    return moved;
+}
+
+static int symmetric_moved  (int n, int element) { return points_moved(permutation_at(element, n), n); }
+static int alternating_moved(int n, int element) { return points_moved(even_permutation_at(element, n), n); }
+
 static const struct kind {
     char letter;
     int smallest, largest;              // of n
     int (*size)(int n);
     int (*product)(int n, int a, int b);
     const char *(*text)(int n, int element, arena *);
+    int (*generators)(int n, int *elements);
+    int (*moved)(int n, int element);   // points; NULL where there are none
 } kinds[] = {
-    { 'S', 2, POINTS,        symmetric_size,   symmetric_product,   symmetric_text },
-    { 'A', 3, POINTS,        alternating_size, alternating_product, alternating_text },
-    { 'Z', 2, GROUP_LARGEST, cyclic_size,      cyclic_product,      cyclic_text },
+    { 'S', 2, POINTS,        symmetric_size,   symmetric_product,   symmetric_text,   symmetric_generators,   symmetric_moved },
+    { 'A', 3, POINTS,        alternating_size, alternating_product, alternating_text, alternating_generators, alternating_moved },
+    { 'Z', 2, GROUP_LARGEST, cyclic_size,      cyclic_product,      cyclic_text,      cyclic_generators,      NULL },
 };
 
 // Reads one factor, "S5", and moves on behind it. NULL: not a factor. *n stops growing above every limit.
@@ -194,4 +239,28 @@ const char *group_text(const group *g, int element, arena *a)
         element /= g->factor[i].size;
     }
     return g->n_factors > 1 ? arena_text(a, "(%s)", text) : text;
+}
+
+int group_generators(const group *g, int *elements)
+{
+    int n = 0;
+    for (int i = g->n_factors - 1, weight = 1; i >= 0; i--) {
+        int own[POINTS];
+        const int count = kinds[g->factor[i].kind].generators(g->factor[i].n, own);
+        for (int k = 0; k < count; k++) {
+            bool there = false;
+            for (int j = 0; j < n; j++)
+                there |= elements[j] == own[k] * weight;
+            if (!there)
+                elements[n++] = own[k] * weight;
+        }
+        weight *= g->factor[i].size;
+    }
+    return n;
+}
+
+int group_moved(const group *g, int element)
+{
+    const struct kind *kind = &kinds[g->factor[0].kind];
+    return g->n_factors == 1 && kind->moved ? kind->moved(g->factor[0].n, element) : -1;
 }

@@ -9,7 +9,8 @@
 #include "base/arena.h"
 #include "base/diag.h"
 
-enum { GROUP_LARGEST = 1 << 22, GROUP_FACTORS = 22 };   // elements; factors, each of two elements at least
+// Elements; factors, each of two elements at least.
+enum { GROUP_LARGEST = 1 << 22, GROUP_FACTORS = 22, GROUP_GENERATORS = 256 };
 
 typedef struct group {
     int size, n_factors;
@@ -21,6 +22,12 @@ bool         group_parse(group *, const char *name, mark at, diag *);          /
 const group *group_open(const char *name, mark at, arena *, diag *);           // with its table; NULL after a report
 int          group_product_computed(const group *, int a, int b);              // a·b without a table
 const char  *group_text(const group *, int element, arena *);                  // "01243", "7", "(0231,4)"
+
+// Elements that generate the group, at most GROUP_GENERATORS; their number. Of Sn the adjacent transpositions and the cycle
+// i → i + 1, of An the cycles i → i + 1 → i + 2 → i, of Zn 0, 1 and −1; of a product those of each factor, identities elsewhere.
+int          group_generators(const group *, int *elements);
+// Points that an element moves; −1 where the group is not Sn or An.
+int          group_moved(const group *, int element);
 
 // a·b for elements in [0, size).
 static inline int group_product(const group *g, int a, int b)

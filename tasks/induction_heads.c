@@ -74,7 +74,10 @@ const task task_induction_heads = {
         "Tokens are uniform over ids 0 … vocabulary − 2. One of the places 0 … length − 3, each as likely, holds the trigger, id "
         "vocabulary − 1, and so does the last. The only target stands there: the token behind the first trigger.",
     .example_options = "{ vocabulary: 10 }", .example_length = 12,
-    .example_text = "",
+    .example_text =
+        "input  4 1 9 8 1 3 4 1 7 6 3 9\n"
+        "symbol 4 1 ! 8 1 3 4 1 7 6 3 !\n"
+        "target . . . . . . . . . . . 8\n",
     .open = induction_open, .size = induction_size, .fits = induction_fits, .tokens = induction_tokens, .space = induction_space,
     .example = induction_example, .prefixes = induction_prefixes, .symbol = induction_symbol, .floors = induction_floors,
 };

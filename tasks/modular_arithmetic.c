@@ -222,7 +222,10 @@ const task task_modular_arithmetic = {
         "(-d), else ( left operator right ), the left part's length uniform in 1 … length − 4. The target is the value modulo `modulus`, at the = behind the "
         "expression; without brackets also at every digit (scored: all) or at the last (last).",
     .example_options = "{}", .example_length = 15,
-    .example_text = "",
+    .example_text =
+        "input  3 5 4 6 3 7 1 5 0 5 4 5 4 7 2 8\n"
+        "symbol 3 + 4 - 3 * 1 + 0 + 4 + 4 * 2 =\n"
+        "target . . . . . . . . . . . . . . . 1\n",
     .open = modular_open, .size = regular_size, .fits = regular_fits, .tokens = regular_tokens, .space = modular_space,
     .example = modular_example, .prefixes = modular_prefixes, .symbol = regular_symbol, .floors = modular_floors,
 };

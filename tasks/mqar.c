@@ -22,7 +22,9 @@ const task task_mqar = {
         "at the key itself and is its value, which is never written there. Other tokens of the slots are drawn uniformly from all ids (fill: "
         "random), from all but this example's keys (distinct), or stay 0 (blank).",
     .example_options = "{ vocabulary: 12, pairs: 2, fill: blank }", .example_length = 16,
-    .example_text = "",
+    .example_text =
+        "input   1 11  3 10  0  0  3  0  0  0  0  0  1  0  0  0\n"
+        "target  .  .  .  .  .  . 10  .  .  .  .  . 11  .  .  .\n",
     .open = mqar_open, .size = recall_size, .fits = recall_fits, .tokens = recall_tokens, .space = recall_space,
     .example = recall_example, .prefixes = recall_prefixes, .floors = mqar_floors,
 };

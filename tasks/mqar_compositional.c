@@ -22,7 +22,9 @@ const task task_mqar_compositional = {
         "A B V A B V … Slots have three tokens, a query's two parts and a free one; they are chosen as in mqar. The target "
         "stands at the second part and is the key's value.",
     .example_options = "{ vocabulary: 18, pairs: 4, fill: blank }", .example_length = 27,
-    .example_text = "",
+    .example_text =
+        "input   1  7 12  1  8 15  4  7 14  4  8 17  1  8  0  4  7  0  1  7  0  4  8  0  0  0  0\n"
+        "target  .  .  .  .  .  .  .  .  .  .  .  .  . 15  .  . 14  .  . 12  .  . 17  .  .  .  .\n",
     .open = compositional_open, .size = recall_size, .fits = recall_fits, .tokens = recall_tokens, .space = recall_space,
     .example = recall_example, .prefixes = recall_prefixes, .floors = compositional_floors,
 };

@@ -16,7 +16,6 @@ static void *forgetting_open(const void *options, arena *a, mark at, diag *d)
 
 static const task_floor forgetting_floors[] = {
     { "some-value",  "the first value of the context, whatever is asked",                          recall_some_value },
-    { "in-order",    "the r-th query gets the r-th value of the context",                          recall_in_order },
     { "first-value", "the value that the key had first: wrong for exactly the changed keys",       recall_first_seen },
     {0}
 };
@@ -28,9 +27,11 @@ const task task_mqar_forgetting = {
     .convention =
         "As mqar, except that the context has more items than keys: a share `changed` of the keys, rounded up, comes a second time with another "
         "value. All items stand in random order; all values of an example are distinct, so that the new one differs from every "
-        "old one. The target at a query is the value that its key had last.",
+        "old one. Keys get their slots in random order. The target at a query is the value that its key had last.",
     .example_options = "{ vocabulary: 16, pairs: 3, fill: blank }", .example_length = 20,
-    .example_text = "",
+    .example_text =
+        "input   6  9  3 15  2 11  2 14  3  8  2  0  0  0  3  0  6  0  0  0\n"
+        "target  .  .  .  .  .  .  .  .  .  . 14  .  .  .  8  .  9  .  .  .\n",
     .open = forgetting_open, .size = recall_size, .fits = recall_fits, .tokens = recall_tokens, .space = recall_space,
     .example = recall_example, .prefixes = recall_prefixes, .floors = forgetting_floors,
 };

@@ -35,7 +35,10 @@ const task task_noisy_recall = {
         "drawn uniformly from the ids of noise instead. Every key that has come before has a target, its value, and so has the last key, "
         "uniform among those that have come. An odd length ends with that key, an even one with its answer.",
     .example_options = "{ vocabulary: 8, noise: 0.4, noise_vocabulary: 4 }", .example_length = 16,
-    .example_text = "",
+    .example_text =
+        "input   0  4  3  7  3  7  2  7  0  4 10 11  9  9  3  7\n"
+        "symbol k0 v0 k3 v3 k3 v3 k2 v3 k0 v0 n2 n3 n1 n1 k3 v3\n"
+        "target  .  .  .  .  7  .  .  .  4  .  .  .  .  .  7  .\n",
     .open = noisy_open, .size = stream_size, .fits = stream_fits, .tokens = stream_tokens, .space = stream_space,
     .example = stream_example, .prefixes = stream_prefixes, .symbol = stream_symbol, .floors = noisy_floors,
 };

@@ -25,7 +25,10 @@ const task task_parity = {
         "Bits are uniform. The target is 1 where the number of ones so far, the bit itself included, is odd, else 0: at every bit, at the last "
         "(scored: last), or at a mark put behind it (mark).",
     .example_options = "{}", .example_length = 24,
-    .example_text = "",
+    .example_text =
+        "input  1 0 0 1 0 0 1 0 0 1 1 1 1 0 1 0 0 1 0 0 0 0 1 1\n"
+        "symbol 1 0 0 1 0 0 1 0 0 1 1 1 1 0 1 0 0 1 0 0 0 0 1 1\n"
+        "target 1 1 1 0 0 0 1 1 1 0 1 0 1 1 0 0 0 1 1 1 1 1 0 1\n",
     .open = parity_open, .size = regular_size, .fits = regular_fits, .tokens = regular_tokens, .space = regular_space,
     .example = regular_example, .prefixes = regular_prefixes, .symbol = regular_symbol, .floors = regular_floors,
 };

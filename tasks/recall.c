@@ -125,7 +125,7 @@ double recall_space(const void *self, int length)
 typedef struct book {
     int key[2][DRAW_MOST], value[2 * DRAW_MOST];    // of pairs
     int order[2 * DRAW_MOST];                       // the pair that item i of the context is about
-    int seen[DRAW_MOST];                            // pairs in the order of their first item
+    int asked[DRAW_MOST];                           // pairs in the order in which they get their slots
     number_set keys;
 } book;
 
@@ -162,11 +162,13 @@ static void write_context(const recall *m, const layout *l, rng *r, book *b, int
     for (int i = 0, n = 0, *to = input; i < l->items; i++) {
         const int p = b->order[i];
         if (!times[p])
-            b->seen[n++] = p;
+            b->asked[n++] = p;
         for (int part = 0; part < m->parts; part++)
             *to++ = b->key[part][p];
         *to++ = b->value[p + l->pairs * times[p]++];
     }
+    if (l->changed)                         // the first item of two comes early: its key must not be asked early too
+        draw_shuffle(r, b->asked, l->pairs);
     for (int pass = 1; pass < m->o.passes; pass++)
         memcpy(input + pass * l->width * l->items, input, l->width * l->items * sizeof *input);
 }
@@ -176,7 +178,7 @@ static void write_queries(const recall *m, const layout *l, rng *r, const book *
     int slot[DRAW_MOST];
     draw_slots(r, m->sums, m->o.offset + 1, l->slots, l->pairs, slot);
     for (int j = 0; j < l->pairs; j++) {
-        const int p = b->seen[j], at = l->start + l->width * (slot[j] - 1);
+        const int p = b->asked[j], at = l->start + l->width * (slot[j] - 1);
         for (int part = 0; part < m->parts; part++)
             input[at + part] = b->key[part][p];
         target[at + m->parts - 1] = b->value[p < l->changed ? l->pairs + p : p];

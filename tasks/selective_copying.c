@@ -13,7 +13,10 @@ const task task_selective_copying = {
         "`items` of `length` places, every choice as likely, hold items drawn uniformly from ids 1 … vocabulary − 2, the others blanks, "
         "id 0. As many marks follow, id vocabulary − 1; the target at the i-th mark is the i-th item.",
     .example_options = "{ vocabulary: 10, items: 4 }", .example_length = 10,
-    .example_text = "",
+    .example_text =
+        "input  6 0 0 5 5 0 0 0 0 8 9 9 9 9\n"
+        "symbol 6 _ _ 5 5 _ _ _ _ 8 ? ? ? ?\n"
+        "target . . . . . . . . . . 6 5 5 8\n",
     .open = selective_open, .size = copy_size, .fits = copy_fits, .tokens = copy_tokens, .space = copy_space,
     .example = copy_example, .prefixes = copy_prefixes, .symbol = copy_symbol, .floors = copy_floors,
 };

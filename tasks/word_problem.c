@@ -7,127 +7,171 @@
 
 #include <math.h>
 #include "base/check.h"
-#include "tasks/group.h"
+#include "tasks/group_set.h"
 
 enum { RIGHT, LEFT };
 enum { START_NONE, START_BOS };
 enum { ALL, ALL_BUT_LAST, ALL_BUT_FIRST, LAST };
+enum { FILLER, REPEAT, IDENTITY };
 
 static const char *const composition_words[] = { "right", "left", NULL };
 static const char *const start_words[]       = { "none", "bos", NULL };
 static const char *const scored_words[]      = { "all", "all-but-last", "all-but-first", "last", NULL };
+static const char *const between_words[]     = { "filler", "repeat", "identity", NULL };
 
 typedef struct word_problem_options {
     const char *group;
     int composition, start, scored;
+    param_one_of symbols;
+    int factors, tokens_per_symbol, between, delay;
 } word_problem_options;
 
 static const param word_problem_params[] = {
-    TEXT  (word_problem_options, group,       NULL,                       "Sn, An, Zn or a product such as A4xZ5"),
-    CHOICE(word_problem_options, composition, "right", composition_words, "side on which a new symbol is multiplied"),
-    CHOICE(word_problem_options, start,       "none",  start_words,       "start mark in front, unsupervised"),
-    CHOICE(word_problem_options, scored,      "all",   scored_words,      "symbols whose running product is asked"),
+    TEXT  (word_problem_options, group,             NULL,                       "Sn, An, Zn or a product such as A4xZ5"),
+    CHOICE(word_problem_options, composition,       "right", composition_words, "side on which a new symbol is multiplied"),
+    CHOICE(word_problem_options, start,             "none",  start_words,       "start mark in front, unsupervised"),
+    CHOICE(word_problem_options, scored,            "all",   scored_words,      "symbols whose running product is asked"),
+    ONE_OF(word_problem_options, symbols,           "all",   group_set_forms,   "elements that are drawn: all, generators, transpositions, { moves: m } or a list"),
+    INT   (word_problem_options, factors,           "1", 1, 64,                 "draws whose product is a symbol"),
+    INT   (word_problem_options, tokens_per_symbol, "1", 1, 64,                 "tokens that a symbol takes"),
+    CHOICE(word_problem_options, between,           "filler", between_words,    "what a symbol's other tokens are: a mark, the symbol again, the identity"),
+    INT   (word_problem_options, delay,             "0", 0, 1024,               "tokens by which every target comes later"),
     {0}
 };
 
 typedef struct word_problem {
     const group *group;
-    int composition, start, scored;
+    group_set symbols;
+    word_problem_options o;
 } word_problem;
 
 static bool word_problem_check(const void *options, mark at, diag *d)
 {
     const word_problem_options *o = options;
     group g;
-    return o->group && group_parse(&g, o->group, at, d);        // an absent one has been reported
+    group_set set;
+    if (!o->group || !group_parse(&g, o->group, at, d))         // an absent one has been reported
+        return false;
+    const bool late = o->delay && o->tokens_per_symbol > 1 && o->between != IDENTITY;
+    if (late)
+        diag_error(d, at, "delay: %d and between: %s don't go together: only a symbol's last token is asked; use identity", o->delay, between_words[o->between]);
+    arena *memory = arena_new();
+    const bool symbols = group_set_open(&set, &o->symbols, &g, o->group, at, memory, d);
+    arena_free(memory);
+    return symbols && !late;
 }
 
 static void *word_problem_open(const void *options, arena *a, mark at, diag *d)
 {
     const word_problem_options *o = options;
-    const group *g = group_open(o->group, at, a, d);
-    if (!g)
-        return NULL;
     word_problem *w = arena_take(a, sizeof *w);
-    *w = (word_problem){ g, o->composition, o->start, o->scored };
-    return w;
+    *w = (word_problem){ .group = group_open(o->group, at, a, d), .o = *o };
+    return w->group && group_set_open(&w->symbols, &o->symbols, w->group, o->group, at, a, d) ? w : NULL;
 }
+
+static bool has_start(const word_problem *w)  { return w->o.start == START_BOS; }
+static bool has_filler(const word_problem *w) { return w->o.tokens_per_symbol > 1 && w->o.between == FILLER; }
+static int  filler_id(const word_problem *w)  { return w->group->size + has_start(w); }
 
 static task_size word_problem_size(const void *self)
 {
     const word_problem *w = self;
-    return (task_size){ .input = w->group->size + (w->start == START_BOS), .output = w->group->size };
+    return (task_size){ .input = w->group->size + has_start(w) + has_filler(w), .output = w->group->size };
 }
 
 static bool word_problem_fits(const void *self, int length, char *why, size_t room)
 {
     const word_problem *w = self;
-    const int least = w->scored == ALL_BUT_LAST || w->scored == ALL_BUT_FIRST ? 2 : 1;
+    const int scored = w->o.scored, least = scored == ALL_BUT_LAST || scored == ALL_BUT_FIRST ? 2 : 1;
     if (length < least)
-        snprintf(why, room, "scored: %s needs at least %d symbol%s", scored_words[w->scored], least, least > 1 ? "s" : "");
+        snprintf(why, room, "scored: %s needs at least %d symbol%s", scored_words[scored], least, least > 1 ? "s" : "");
     return length >= least;
 }
 
 static int word_problem_tokens(const void *self, int length)
 {
     const word_problem *w = self;
-    return length + (w->start == START_BOS);
+    return length * w->o.tokens_per_symbol + has_start(w);
 }
 
+// A symbol of several factors is taken to be any that so many draws have room for.
 static double word_problem_space(const void *self, int length)
 {
     const word_problem *w = self;
-    return length * log2(w->group->size);
+    return length * fmin(w->o.factors * log2(w->symbols.n), log2(w->group->size));
 }
 
 static bool word_problem_prefixes(const void *self)
 {
     const word_problem *w = self;
-    return w->scored == ALL;
+    return w->o.scored == ALL;
 }
 
 static const char *word_problem_symbol(const void *self, int id, arena *a)
 {
     const word_problem *w = self;
-    return id < w->group->size ? group_text(w->group, id, a) : "bos";
+    return id < w->group->size ? group_text(w->group, id, a) : has_start(w) && id == w->group->size ? "bos" : "_";
 }
 
 static inline int advance(const word_problem *w, int state, int symbol)
 {
-    return w->composition == RIGHT ? group_product(w->group, state, symbol) : group_product(w->group, symbol, state);
+    return w->o.composition == RIGHT ? group_product(w->group, state, symbol) : group_product(w->group, symbol, state);
+}
+
+static inline int draw_symbol(const word_problem *w, rng *r)
+{
+    int symbol = 0;
+    for (int i = 0; i < w->o.factors; i++) {
+        const int k = (int)rng_below(r, w->symbols.n), drawn = w->symbols.elements ? w->symbols.elements[k] : k;
+        symbol = i ? group_product(w->group, symbol, drawn) : drawn;
+    }
+    return symbol;
+}
+
+// Token i of a symbol. Fillers and repeats end with the token that is asked; identities follow the symbol and are asked too.
+static inline void write_token(const word_problem *w, int symbol, int i, int state, int *input, int *target)
+{
+    const int others[] = { [FILLER] = filler_id(w), [REPEAT] = symbol, [IDENTITY] = 0 };
+    const bool last = i == w->o.tokens_per_symbol - 1;
+    *input  = i == 0 ? symbol : others[w->o.between];
+    *target = last || w->o.between == IDENTITY ? state : TASK_IGNORE;
 }
 
 static void word_problem_example(const void *self, int length, rng *r, int *input, int *target)
 {
     const word_problem *w = self;
-    const int size = w->group->size;
-    if (w->start == START_BOS) {
-        *input++  = size;
+    const int N = w->o.tokens_per_symbol, tokens = length * N, delay = w->o.delay < tokens ? w->o.delay : tokens;
+    if (has_start(w)) {
+        *input++  = w->group->size;
         *target++ = TASK_IGNORE;
     }
-    for (int t = 0, state = 0; t < length; t++) {
-        input[t]  = rng_below(r, size);
-        target[t] = state = advance(w, state, input[t]);
+    for (int k = 0, state = 0; k < length; k++) {
+        const int symbol = draw_symbol(w, r);
+        state = advance(w, state, symbol);
+        for (int i = 0; i < N; i++)
+            write_token(w, symbol, i, state, &input[k * N + i], &target[k * N + i]);
     }
-    const int first = w->scored == LAST ? length - 1 : w->scored == ALL_BUT_FIRST;
-    for (int t = 0; t < first; t++)
+    for (int t = tokens - 1; delay && t >= 0; t--)
+        target[t] = t >= delay ? target[t - delay] : 0;
+    const int first = w->o.scored == LAST ? length - 1 : w->o.scored == ALL_BUT_FIRST;
+    for (int t = 0; t < first * N; t++)
         target[t] = TASK_IGNORE;
-    if (w->scored == ALL_BUT_LAST)
-        target[length - 1] = TASK_IGNORE;
+    for (int t = tokens - N; w->o.scored == ALL_BUT_LAST && t < tokens; t++)
+        target[t] = TASK_IGNORE;
 }
 
-// Floors. Every state after t ≥ 1 uniform symbols is uniform, and so is it given only the last w < t of them: a model that
-// sees a window of w symbols is right at the first w positions and by chance behind, error (L − w)/L · (1 − 1/|G|).
+// Floors. With all elements as symbols every state after t ≥ 1 of them is uniform, and so is it given only the last w < t: a
+// model that sees a window of w symbols is right at the first w positions and by chance behind, error (L − w)/L · (1 − 1/|G|).
 
 static void window_product(const void *self, const int *input, int tokens, int *output, int window)
 {
     const word_problem *w = self;
-    const int start = w->start == START_BOS;
+    const int start = has_start(w), N = w->o.tokens_per_symbol;
     for (int t = 0; t < tokens; t++) {
-        const int from = t - window + 1 > start ? t - window + 1 : start;
+        const int read = t - start - w->o.delay < 0 ? 0 : (t - start - w->o.delay) / N + 1;       // symbols that the target speaks of
         output[t] = 0;
-        for (int s = from; s <= t; s++)
-            output[t] = advance(w, output[t], input[s]);
+        for (int k = read > window ? read - window : 0; k < read; k++)
+            output[t] = advance(w, output[t], input[start + k * N]);
     }
 }
 
@@ -138,7 +182,7 @@ static void last_4(const void *self, const int *input, int n, int *output) { win
 static void last_8(const void *self, const int *input, int n, int *output) { window_product(self, input, n, output, 8); }
 
 static const task_floor word_problem_floors[] = {
-    { "most-frequent",  "always the identity: no state is more frequent than another", last_0 },
+    { "most-frequent",  "always the identity: with all elements as symbols no state is more frequent", last_0 },
     { "last-symbol",    "the symbol read last",                                        last_1 },
     { "last-2-symbols", "the product of the last two symbols",                         last_2 },
     { "last-4-symbols", "the product of the last four symbols",                        last_4 },
@@ -151,11 +195,12 @@ const task task_word_problem = {
     .summary = "running product of elements of a finite group",
     .options = word_problem_params, .options_size = sizeof(word_problem_options), .check = word_problem_check,
     .convention =
-        "Every symbol is drawn uniformly from all elements of the group, the identity included. The target at a symbol is the "
+        "Every symbol is drawn uniformly from all elements of the group, the identity included, or from those that `symbols` "
+        "names. The target at a symbol is the "
         "product of the symbols up to it, itself included: with composition right the new symbol x is multiplied on the right, "
         "acc·x, with left on the left, x·acc. Permutations are numbered in lexicographic order of their one-line notation, the "
         "identity 0, and (p·q)(i) = p(q(i)). An takes the even ones in that order; Zn adds; (g, h) of GxH is g·|H| + h. A start "
-        "mark is the id after the last element.",
+        "mark is the id after the last element, a filler the id after that.",
     .example_options = "{ group: S3, start: bos }", .example_length = 6,
     .example_text =
         "input    6   3   5   1   0   1   1\n"

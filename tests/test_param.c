@@ -269,7 +269,7 @@ static void test_faults(void **state)
         { "stop: { below: 5 }", "'below' is 5, outside [0, 1]" },
         { "optimizer: adamv", "unknown optimizer 'adamv'; did you mean 'adamw'?" },
         { "optimizer: { name: lion }", "unknown optimizer 'lion'; there are adamw, sgd, none" },
-        { "optimizer: { lr: 1 }", "optimizer without a name; write { name: …, … }; there are adamw, sgd, none" },
+        { "optimizer: { lr: x }", "'lr' takes a number, not 'x'" },      // the default's name need not be said again
         { "optimizer: [adamw]", "optimizer is { name: …, … }, not a list; there are adamw, sgd, none" },
         { "optimizer:", "'optimizer' has no value; write one or leave it out" },
         { "optimizer: { name: ~ }", "optimizer has no value; there are adamw, sgd, none" },

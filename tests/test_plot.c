@@ -42,12 +42,15 @@ static const char *in_top(const char *name) { return arena_text(memory, "%s/%s",
 
 static summary *sweep(int models, int seeds)
 {
-    static const char *const names[] = { "psm-softmax", "transformer", "mamba", "gla", "it's \"quoted\" \\n {/x} $f `ls`", "lstm", "deltanet", "hybrid", "ninth" };
-    static const double early[] = { 1e-5, 0.03, 2e-4, 0.01, 1e-6, 1e-5, 1e-5, 1e-4, 1e-4 }, late[] = { 1e-5, 0.2, 0.03, 0.1, 1e-5, 0.004, 1e-3, 1e-2, 1e-2 };
+    static const char *const names[] = { "psm-softmax", "transformer", "mamba", "gla", "it's \"quoted\" \\n {/x} $f `ls`",
+        "lstm", "deltanet", "hybrid", "ninth" };
+    static const double early[] = { 1e-5, 0.03, 2e-4, 0.01, 1e-6, 1e-5, 1e-5, 1e-4, 1e-4 },
+        late[] = { 1e-5, 0.2, 0.03, 0.1, 1e-5, 0.004, 1e-3, 1e-2, 1e-2 };
     summary *s = summary_new(&(summary_head){ "s5_quick's", "word-problem (S5)", NULL }, memory);
     for (int m = 0; m < models; m++)
         for (int i = 0; i < seeds; i++)
-            invented_add(s, &(invented){ names[m], "", i, m == 2 && i == 1 ? CELL_DIVERGED : m == 3 && i == 2 ? CELL_FAILED : CELL_DONE, 18, 98, 8, early[m] * (1 + i), late[m], 100 });
+            invented_add(s, &(invented){ names[m], "", i, m == 2 && i == 1 ? CELL_DIVERGED : m == 3 && i == 2 ? CELL_FAILED
+                : CELL_DONE, 18, 98, 8, early[m] * (1 + i), late[m], 100 });
     summary_finish(s);
     return s;
 }
@@ -65,8 +68,10 @@ static void test_every_format_and_option(void **state)
     if (!have_gnuplot())
         skip();
     static const char *const starts[] = { "\x89PNG\r\n", "<?xml", "%PDF-", "" };
-    static const plot_options options[] = { { 0 }, { .log_y = true }, { .log_x = true, .log_y = true }, { .y = PLOT_SEQUENCE_ERROR, .log_x = true }, { .y = PLOT_LAST_ERROR },
-        { .y = PLOT_LOSS, .log_y = true }, { .y = PLOT_POSITION_ERROR }, { .y = PLOT_PREFIX_ERROR, .log_y = true }, { .width = 640, .height = 400 } };
+    static const plot_options options[] = { { 0 }, { .log_y = true }, { .log_x = true, .log_y = true },
+        { .y = PLOT_SEQUENCE_ERROR, .log_x = true }, { .y = PLOT_LAST_ERROR },
+        { .y = PLOT_LOSS, .log_y = true }, { .y = PLOT_POSITION_ERROR }, { .y = PLOT_PREFIX_ERROR, .log_y = true },
+            { .width = 640, .height = 400 } };
     const summary *const sweeps[] = { sweep(2, 3), sweep(9, 1), sweep(1, 1) };
     for (size_t k = 0; k < LEN(sweeps); k++)
         for (size_t i = 0; i < LEN(options); i++)
@@ -90,8 +95,10 @@ static void test_words(void **state)
 {
     if (!have_gnuplot())
         skip();
-    static const char *const words[] = { "s5_quick's: word-problem (S5)", "psm-softmax", "transformer (not learned at 18)", "mamba (4 of 5 learned 18)", "it's \"quoted\" \\n {/x} $f `ls`",
-        "trained to 18", "chance", "last symbol", "sequence length (symbols)", "token error", "hollow: no error at all, drawn at half of one error", "1 of 5 seeds of mamba diverged",
+    static const char *const words[] = { "s5_quick's: word-problem (S5)", "psm-softmax", "transformer (not learned at 18)",
+        "mamba (4 of 5 learned 18)", "it's \"quoted\" \\n {/x} $f `ls`",
+        "trained to 18", "chance", "last symbol", "sequence length (symbols)", "token error",
+            "hollow: no error at all, drawn at half of one error", "1 of 5 seeds of mamba diverged",
         "dashed: has not learned the trained length", "bold: median over seeds; thin: one seed each" };
     const char *path = in_top("words.svg");
     error err = { 0 };
@@ -162,7 +169,8 @@ static void test_gnuplot_in_trouble(void **state)
     with_gnuplot("cat >/dev/null; echo '<svg></svg>'", "", true);
     with_gnuplot("cat >/dev/null; echo '<svg></svg>'; exit 1", "ended with status 1", false);
     with_gnuplot("cat >/dev/null; echo '<svg></svg>'; kill -9 $$", "ended with status 137", false);
-    with_gnuplot("cat >/dev/null; echo '<svg>'", "incomplete picture", false);                           // status 0, a picture cut off
+    // status 0, a picture cut off
+    with_gnuplot("cat >/dev/null; echo '<svg>'", "incomplete picture", false);
     with_gnuplot("cat >/dev/null", "incomplete picture", false);
     with_gnuplot("cat >/dev/null; echo '<svg></svg>'; echo 'line 3: undefined variable' >&2", "undefined variable", false);
     with_gnuplot("cat >/dev/null; echo '<svg></svg>'; echo 'Fontconfig error: No writable cache directories' >&2", "", true);

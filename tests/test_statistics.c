@@ -276,7 +276,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_wilson), cmocka_unit_test(test_quantiles_of_distributions), cmocka_unit_test(test_over_seeds),
         cmocka_unit_test(test_permutations), cmocka_unit_test(test_permutation_level), cmocka_unit_test(test_holm),
-        cmocka_unit_test(test_coverage), cmocka_unit_test(test_clustered_by_hand), cmocka_unit_test(test_horizon), cmocka_unit_test(test_horizon_bound),
+        cmocka_unit_test(test_coverage), cmocka_unit_test(test_clustered_by_hand), cmocka_unit_test(test_horizon),
+            cmocka_unit_test(test_horizon_bound),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -19,7 +19,8 @@
 #include "results/json.h"
 #include "results/store.h"
 
-static const char ID[] = "word-problem.psm-softmax.s0.9f3c", CONFIG[] = "task: { name: word-problem, group: A4 }\ntrain: { steps: 6 }\nseed: 0\n";
+static const char ID[] = "word-problem.psm-softmax.s0.9f3c",
+    CONFIG[] = "task: { name: word-problem, group: A4 }\ntrain: { steps: 6 }\nseed: 0\n";
 static const char HASH[] = "18-178-2048";
 static arena *memory;                                   // of one test
 static char top[256];                                   // its folder
@@ -61,7 +62,8 @@ static json_t *result_of_log(const store *s, error *err)
     json_array_foreach(log, i, line)
         json_array_append_new(curve, json_pack("[O, O]", json_object_get(line, "step"), json_object_get(line, "loss")));
     json_decref(log);
-    return json_pack("{s:{s:{s:s}}, s:{s:i, s:o}}", "cell", "task", "group", "A4", "measured", "steps", STEPS, "loss_curve", curve);
+    return json_pack("{s:{s:{s:s}}, s:{s:i, s:o}}", "cell", "task", "group", "A4", "measured", "steps", STEPS, "loss_curve",
+        curve);
 }
 
 static bool train(store *s, run *r, progress *p, error *err)
@@ -95,7 +97,8 @@ static bool evaluate(run *r, progress *p, error *err)
 {
     if (run_has_evaluation(r, HASH))
         return p->evaluated = true;
-    json_t *counts = json_pack("{s:s, s:i, s:[{s:i, s:i, s:f}]}", "split", "test", "sequences", 64, "lengths", "length", 18, "errors", 5, "loss", 0.1);
+    json_t *counts = json_pack("{s:s, s:i, s:[{s:i, s:i, s:f}]}", "split", "test", "sequences", 64, "lengths", "length", 18,
+        "errors", 5, "loss", 0.1);
     p->evaluated = run_evaluation(r, HASH, counts, err);
     json_decref(counts);
     return p->evaluated;
@@ -197,7 +200,8 @@ static void test_unequal_config(void **state)
     run *r;
     assert_int_equal(store_claim(s, ID, CONFIG, &r, &err), CLAIM_MINE);
     run_close(r);
-    assert_int_equal(store_claim(s, ID, "task: { name: word-problem, group: A4 }\ntrain: { steps: 7 }\nseed: 0\n", &r, &err), CLAIM_ERROR);
+    assert_int_equal(store_claim(s, ID, "task: { name: word-problem, group: A4 }\ntrain: { steps: 7 }\nseed: 0\n", &r, &err),
+        CLAIM_ERROR);
     assert_null(r);
     assert_non_null(strstr(err.text, "config.yaml"));
     assert_non_null(strstr(err.text, "line 2"));
@@ -323,7 +327,8 @@ static void cut_result(const char *folder, const char *path, const char *whole, 
     forget(&found);
     run *r;
     error claimed = { 0 };
-    assert_int_equal(store_claim(store_open(folder, true, memory, &claimed), ID, CONFIG, &r, &claimed), cut == size - 1 ? CLAIM_ENDED : CLAIM_ERROR);
+    assert_int_equal(store_claim(store_open(folder, true, memory, &claimed), ID, CONFIG, &r, &claimed), cut == size - 1
+        ? CLAIM_ENDED : CLAIM_ERROR);
     run_close(r);
 }
 
@@ -371,7 +376,8 @@ static void cut_log(const char *folder, const char *path, const char *whole, siz
 static void test_truncation(void **state)
 {
     const struct { const char *name; void (*check)(const char *, const char *, const char *, size_t, size_t); } files[] = {
-        { "result.json", cut_result }, { arena_text(memory, "evaluate-%s.json", HASH), cut_evaluation }, { "config.yaml", cut_config }, { "log.jsonl", cut_log } };
+        { "result.json", cut_result }, { arena_text(memory, "evaluate-%s.json", HASH), cut_evaluation },
+            { "config.yaml", cut_config }, { "log.jsonl", cut_log } };
     error err = { 0 };
     progress p = { 0 };
     assert_true(whole_run(top, &p, &err));
@@ -416,7 +422,8 @@ static void resume_after(const char *folder, const char *what, bool usable)
         assert_int_equal(step, -1);                      // all or nothing
         assert_true(weight[0] == -1 && weight[1] == -1);
         assert_non_null(strstr(err.text, "starts again"));
-        assert_true(file_exists(in_cell(folder, "checkpoint.damaged")) && !file_exists(in_cell(folder, "checkpoint.safetensors")));
+        assert_true(file_exists(in_cell(folder, "checkpoint.damaged"))
+            && !file_exists(in_cell(folder, "checkpoint.safetensors")));
         error read = { 0 };
         json_t *log = store_log(s, ID, &read);
         assert_int_equal(json_array_size(log), 0);
@@ -457,7 +464,8 @@ static void test_foreign_checkpoint(void **state)
     error err = { 0 };
     float other[3] = { 0 };
     const named_array arrays[] = { { "weight", ARRAY_F32, 1, { 3 }, other } };
-    assert_true(safetensors_write(in_cell(top, "checkpoint.safetensors"), arrays, 1, (const char *const[][2]){ { "log_bytes", "0" } }, 1, &err));
+    assert_true(safetensors_write(in_cell(top, "checkpoint.safetensors"), arrays, 1,
+        (const char *const[][2]){ { "log_bytes", "0" } }, 1, &err));
     resume_after(top, "foreign", false);
 }
 
@@ -473,7 +481,8 @@ static void test_log_after_checkpoint_is_cut(void **state)
     assert_int_equal(store_claim(s, ID, CONFIG, &r, &err), CLAIM_MINE);
     assert_false(run_resume(r, &load, 1, &metadata, memory, &err));
     assert_string_equal(err.text, "");                   // none: not an error
-    assert_true(run_log(r, line, &err) && run_log(r, line, &err) && run_checkpoint(r, &save, 1, NULL, 0, &err) && run_log(r, line, &err));
+    assert_true(run_log(r, line, &err) && run_log(r, line, &err) && run_checkpoint(r, &save, 1, NULL, 0, &err)
+        && run_log(r, line, &err));
     run_close(r);
     assert_int_equal(store_claim(s, ID, CONFIG, &r, &err), CLAIM_MINE);
     assert_true(run_resume(r, &load, 1, &metadata, memory, &err));
@@ -543,7 +552,8 @@ static void test_read_only_disk(void **state)
         const store *s = store_open(top, false, memory, &err);
         const bool read = s && store_read(s, ID, HASH, look, &found, &err) && found.result && found.evaluation && !found.busy;
         error refused = { 0 };
-        const bool writes = store_open(top, true, memory, &refused) || !strstr(refused.text, "ead-only") || !strstr(refused.text, top);
+        const bool writes = store_open(top, true, memory, &refused) || !strstr(refused.text, "ead-only")
+            || !strstr(refused.text, top);
         _exit(!read ? 1 : writes ? 2 : 0);
     }
     int status;
@@ -608,7 +618,8 @@ static void test_later_format_is_refused(void **state)
     error err = { 0 };
     progress p = { 0 };
     assert_true(whole_run(top, &p, &err));
-    const char later[] = "{\"format\": 2, \"status\": {\"status\": \"done\"}}\n", none[] = "{\"status\": {\"status\": \"done\"}}\n", array[] = "[1]\n";
+    const char later[] = "{\"format\": 2, \"status\": {\"status\": \"done\"}}\n",
+        none[] = "{\"status\": {\"status\": \"done\"}}\n", array[] = "[1]\n";
     write_text(in_cell(top, "result.json"), later, sizeof later - 1);
     assert_false(read_row(top, ID, &err).called);
     assert_non_null(strstr(err.text, "later version"));
@@ -648,14 +659,16 @@ static void test_store_of_format_1(void **state)
     assert_int_equal(json_array_size(log), 2);           // its third line was cut off by a crash
     json_decref(log);
     safetensors checkpoint;
-    assert_true(safetensors_read(arena_text(memory, "%s/word-problem.transformer.s0.11aa/checkpoint.safetensors", folder), &checkpoint, memory, &err));
+    assert_true(safetensors_read(arena_text(memory, "%s/word-problem.transformer.s0.11aa/checkpoint.safetensors", folder),
+        &checkpoint, memory, &err));
     assert_string_equal(safetensors_metadata(&checkpoint, "log_bytes"), "71");
 }
 
 static void test_json(void **state)
 {
     static const struct { double x; const char *text; } cases[] = {
-        { 0.1, "[0.1]\n" }, { 1, "[1.0]\n" }, { 30, "[30.0]\n" }, { 0.003, "[0.003]\n" }, { 1e-5, "[1e-05]\n" }, { 1.0 / 3, "[0.3333333333333333]\n" },
+        { 0.1, "[0.1]\n" }, { 1, "[1.0]\n" }, { 30, "[30.0]\n" }, { 0.003, "[0.003]\n" }, { 1e-5, "[1e-05]\n" },
+            { 1.0 / 3, "[0.3333333333333333]\n" },
         { 2.1e13, "[21000000000000.0]\n" }, { 1e300, "[1e+300]\n" }, { -0.0, "[-0.0]\n" }, { 5e-324, "[5e-324]\n" },
         { INFINITY, "[\"inf\"]\n" }, { -INFINITY, "[\"-inf\"]\n" }, { NAN, "[\"nan\"]\n" } };
     for (size_t i = 0; i < LEN(cases); i++) {
@@ -677,7 +690,8 @@ static void test_json(void **state)
     assert_string_equal(json_text_at(nested, "a.b.c", ""), "d \"é");
     assert_null(json_at(nested, "a.x.c"));
     assert_int_equal(json_int_at(nested, "a.b", 7), 7);
-    assert_string_equal(json_pages(nested, memory), "{\n  \"a\": {\n    \"b\": {\"c\": \"d \\\"é\"}\n  },\n  \"curve\": [[1, 0.5], [2, 0.25]]\n}\n");
+    assert_string_equal(json_pages(nested, memory),
+        "{\n  \"a\": {\n    \"b\": {\"c\": \"d \\\"é\"}\n  },\n  \"curve\": [[1, 0.5], [2, 0.25]]\n}\n");
     json_decref(nested);
 }
 
@@ -686,8 +700,10 @@ static void test_json(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_a_run_from_claim_to_evaluation), TEST(test_unequal_config), TEST(test_two_processes), TEST(test_faults), TEST(test_truncation),
-        TEST(test_truncated_checkpoint), TEST(test_foreign_checkpoint), TEST(test_log_after_checkpoint_is_cut), TEST(test_reset_of_a_failed_run),
+        TEST(test_a_run_from_claim_to_evaluation), TEST(test_unequal_config), TEST(test_two_processes), TEST(test_faults),
+            TEST(test_truncation),
+        TEST(test_truncated_checkpoint), TEST(test_foreign_checkpoint), TEST(test_log_after_checkpoint_is_cut),
+            TEST(test_reset_of_a_failed_run),
         TEST(test_reading_writes_nothing), TEST(test_read_only_disk), TEST(test_opening_says_why_not), TEST(test_each),
         TEST(test_later_format_is_refused), TEST(test_store_of_format_1), TEST(test_json),
     };

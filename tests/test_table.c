@@ -26,7 +26,8 @@ static int tear_down(void **state)
 }
 
 #define NEAR(found, expected, tolerance) do { const double found_ = (found), expected_ = (expected); \
-    if (!(fabs(found_ - expected_) <= (tolerance))) { print_error("%s:%d: %.12g, expected %.12g\n", __FILE__, __LINE__, found_, expected_); fail(); } } while (0)
+    if (!(fabs(found_ - expected_) <= (tolerance))) { print_error("%s:%d: %.12g, expected %.12g\n", __FILE__, __LINE__, found_,
+            expected_); fail(); } } while (0)
 
 // Notes are broken into lines: joined again, so that their words can be looked for.
 static char *printed(const summary *s, table_format format, const table_options *o)
@@ -73,7 +74,8 @@ static bool add_row(const row *r, void *data)
 
 static summary *committed_store(void)
 {
-    static const char *const ids[] = { "word-problem.psm-softmax.s0.9f3c", "word-problem.mamba.s1.47d2", "word-problem.transformer.s0.11aa", "absent" };
+    static const char *const ids[] = { "word-problem.psm-softmax.s0.9f3c", "word-problem.mamba.s1.47d2",
+        "word-problem.transformer.s0.11aa", "absent" };
     static const char *const labels[] = { "psm-softmax", "mamba", "transformer", "gla" };
     error err = { 0 };
     const store *st = store_open(TEST_DATA "/store-1", false, memory, &err);
@@ -311,13 +313,16 @@ static void test_empty(void **state)
 // Files that are JSON of the right format, but not what we write.
 static void test_strange_files(void **state)
 {
-    static const char *const results[] = { "{}", "{\"status\": 3, \"measured\": [1], \"cost\": \"x\"}", "{\"status\": {\"status\": \"done\"}, \"measured\": {\"validation_curve\": {\"a\": 1}}}" };
-    static const char *const evaluations[] = { "{}", "{\"lengths\": 3, \"positions\": []}", "{\"lengths\": [1, {}, {\"length\": 18, \"floors\": [2]}], \"positions\": {\"position_errors\": [\"x\", null], \"first_errors\": [1]}, \"sequences\": 5}" };
+    static const char *const results[] = { "{}", "{\"status\": 3, \"measured\": [1], \"cost\": \"x\"}",
+        "{\"status\": {\"status\": \"done\"}, \"measured\": {\"validation_curve\": {\"a\": 1}}}" };
+    static const char *const evaluations[] = { "{}", "{\"lengths\": 3, \"positions\": []}",
+        "{\"lengths\": [1, {}, {\"length\": 18, \"floors\": [2]}], \"positions\": {\"position_errors\": [\"x\", null], \"first_errors\": [1]}, \"sequences\": 5}" };
     summary *s = summary_new(&(summary_head){ "strange", "task", NULL }, memory);
     for (size_t i = 0; i < LEN(results); i++)
         for (size_t j = 0; j < LEN(evaluations); j++) {
             json_t *result = json_loads(results[i], 0, NULL), *evaluation = json_loads(evaluations[j], 0, NULL);
-            summary_add(s, &(summary_cell){ "m", "", (int64_t)(3 * i + j), 18, { 18, TOKEN_ERROR, 0.01 }, &(row){ .id = "x", .result = result, .evaluation = evaluation } });
+            summary_add(s, &(summary_cell){ "m", "", (int64_t)(3 * i + j), 18, { 18, TOKEN_ERROR, 0.01 },
+                &(row){ .id = "x", .result = result, .evaluation = evaluation } });
             json_decref(result);
             json_decref(evaluation);
         }
@@ -330,7 +335,8 @@ static void test_strange_files(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_summary_of_a_store), TEST(test_table_of_a_store), TEST(test_over_seeds), TEST(test_notes), TEST(test_columns_line_up),
+        TEST(test_summary_of_a_store), TEST(test_table_of_a_store), TEST(test_over_seeds), TEST(test_notes),
+            TEST(test_columns_line_up),
         TEST(test_other_formats), TEST(test_export), TEST(test_groups_and_lengths), TEST(test_empty), TEST(test_strange_files),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

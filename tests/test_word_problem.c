@@ -107,7 +107,7 @@ static void wrong_options(void **state)
         { "{ group: S12 }", "group 'S12': n of Sn is outside [2, 10]" },
         { "{ start: bos }", "group" },
         { "{ group: S5, scored: none }", "scored" },
-        { "{ group: S5, symbols: all }", "symbols" } };
+        { "{ group: S5, symbols: some }", "symbols" } };
     arena *a = arena_new();
     for (size_t i = 0; i < LEN(wrong); i++) {
         diag *d = diag_new();

@@ -1,8 +1,8 @@
 // Matrix products (Goto & van de Geijn 2008, in small): B goes through in panels two vectors wide and DEPTH deep, copied so that
-// they lie together, and each panel meets all rows of A. A is read where it stands, or, transposed, from a copy.
+// they lie together, and each panel meets all rows of A, which is read where it stands.
 #include "nn/kernels/micro.h"
 
-enum { DEPTH = 256, BLOCK = 192 };                              // panels of 16 or 32 kB; rows of A copied at a time
+enum { DEPTH = 256 };                           // panels of 16 or 32 kB
 
 // panel[k][NR] = B[k, j …]: columns beyond N are zero.
 static void pack(int64_t K, int64_t columns, const float *B, int64_t ldb, float *restrict panel)
@@ -34,16 +34,6 @@ static void pack_transposed(int64_t K, int64_t columns, const float *B, int64_t 
         }
 }
 
-// A stored [K, M]: panels of MR rows, [k][MR], so that a step along k is a step in memory.
-static void pack_rows(int64_t K, int64_t M, const float *A, int64_t lda, int64_t blocks, float *restrict packed)
-{
-    for (int64_t b = 0; b < blocks; b++) {
-        const int64_t from = b * M / blocks, rows = (b + 1) * M / blocks - from;
-        float *panel = packed + b * DEPTH * MR;
-        WITH_ROWS(rows, for (int64_t k = 0; k < K; k++) memcpy(panel + k * MR, A + k * lda + from, sizeof(float) * ROWS))
-    }
-}
-
 typedef struct target { float *C; int64_t ldc, columns; const float *bias; bool add; } target;
 
 // bias: two whole vectors, or NULL.
@@ -68,11 +58,12 @@ static void copy_block(int64_t rows, int64_t columns, const float *from, int64_t
             to[i * to_step + j] = from[i * from_step + j];
 }
 
-// All rows against one panel. packed: A is a copy made by pack_rows.
-static void meet(int64_t M, int64_t blocks, int64_t K, const float *A, int64_t lda, bool packed, const float *panel, const target *t)
+// All rows against one panel.
+static void meet(bool ta, int64_t M, int64_t K, const float *A, int64_t lda, const float *panel, const target *t)
 {
     float edge[MR * NR] = {0}, bias[NR] = {0};
     const bool whole = t->columns == NR;
+    const int64_t blocks = (M + MR - 1) / MR;
     if (t->bias)
         memcpy(bias, t->bias, sizeof *bias * (size_t)t->columns);
     for (int64_t b = 0; b < blocks; b++) {
@@ -81,8 +72,8 @@ static void meet(int64_t M, int64_t blocks, int64_t K, const float *A, int64_t l
         const float *offset = t->bias ? bias : NULL;
         if (!whole && t->add)
             copy_block(rows, t->columns, t->C + from * t->ldc, t->ldc, edge, NR);
-        if (packed)
-            WITH_ROWS(rows, block(ROWS, K, A + b * DEPTH * MR, 1, MR, panel, offset, t->add, C, ldc))
+        if (ta)
+            WITH_ROWS(rows, block(ROWS, K, A + from, 1, lda, panel, offset, t->add, C, ldc))
         else
             WITH_ROWS(rows, block(ROWS, K, A + from * lda, lda, 1, panel, offset, t->add, C, ldc))
         if (!whole)
@@ -90,15 +81,12 @@ static void meet(int64_t M, int64_t blocks, int64_t K, const float *A, int64_t l
     }
 }
 
-static void product(bool ta, bool tb, int64_t M, int64_t N, int64_t K, const float *A, int64_t lda, const float *B, int64_t ldb,
-                    const float *bias, bool add, float *C, int64_t ldc)
+void KERNEL(gemm)(bool ta, bool tb, int64_t M, int64_t N, int64_t K, const float *A, int64_t lda, const float *B, int64_t ldb,
+                  const float *bias, bool add, float *C, int64_t ldc)
 {
-    float panel[DEPTH * NR] __attribute__((aligned(64))), packed[(BLOCK + MR) * DEPTH] __attribute__((aligned(64)));
-    const int64_t blocks = (M + MR - 1) / MR;
+    float panel[DEPTH * NR] __attribute__((aligned(64)));
     for (int64_t k = 0; k == 0 || k < K; k += DEPTH) {
         const int64_t deep = K - k < DEPTH ? K - k : DEPTH;
-        if (ta)
-            pack_rows(deep, M, A + k * lda, lda, blocks, packed);
         for (int64_t j = 0; j < N; j += NR) {
             const int64_t columns = N - j < NR ? N - j : NR;
             const target t = { C + j, ldc, columns, bias ? bias + j : NULL, add || k > 0 };
@@ -106,14 +94,7 @@ static void product(bool ta, bool tb, int64_t M, int64_t N, int64_t K, const flo
                 pack_transposed(deep, columns, B + j * ldb + k, ldb, panel);
             else
                 pack(deep, columns, B + k * ldb + j, ldb, panel);
-            meet(M, blocks, deep, ta ? packed : A + k, lda, ta, panel, &t);
+            meet(ta, M, deep, ta ? A + k * lda : A + k, lda, panel, &t);
         }
     }
-}
-
-void KERNEL(gemm)(bool ta, bool tb, int64_t M, int64_t N, int64_t K, const float *A, int64_t lda, const float *B, int64_t ldb,
-                  const float *bias, bool add, float *C, int64_t ldc)
-{
-    for (int64_t i = 0; i < M; i += BLOCK)
-        product(ta, tb, M - i < BLOCK ? M - i : BLOCK, N, K, ta ? A + i : A + i * lda, lda, B, ldb, bias, add, C + i * ldc, ldc);
 }

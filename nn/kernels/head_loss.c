@@ -2,27 +2,29 @@
 #include <math.h>
 #include "nn/kernels/vector.h"
 
-INLINE vec logits_at(const float *x, int64_t n) { return n >= W ? load(x) : choose(first(n), load_part(x, n), all(-__builtin_inff())); }
+INLINE vec logits_at(const float *x, int64_t n) { return n >= W ? load(x) : choose(first(n), load(x), all(-__builtin_inff())); }
 
 // The first largest: each lane keeps its own first largest, then the smallest index among the largest lanes. NaNs never win.
 static float first_largest(const float *x, int64_t V, int *index)
 {
     vec high = all(-__builtin_inff());
     ivec at = {0};
-    EACH_VECTOR(v, n, V,
-        const vec now = logits_at(x + v, n);
+    for (int64_t v = 0; v < V; v += W) {
+        const vec now = logits_at(x + v, V - v);
         const ivec more = now > high;
         high = choose(more, now, high);
-        at = (more & (counting() + (int32_t)v)) | (~more & at););
+        at = (more & (counting() + (int32_t)v)) | (~more & at);
+    }
     const float most = largest(high);
+    const ivec is = high == all(most), candidates = (is & at) | (~is & (INT32_MAX - (ivec){0}));
     *index = INT32_MAX;
     for (int i = 0; i < W; i++)
-        if (high[i] == most && at[i] < *index)
-            *index = at[i];
+        *index = candidates[i] < *index ? candidates[i] : *index;
     return most;
 }
 
-// scale: what the row's loss counts for in the gradient. target < 0: the row is ignored.
+// x may be read and written up to the next multiple of 16. scale: what the row's loss counts for in
+// the gradient. target < 0: the row is ignored.
 float KERNEL(head_loss_row)(float *x, int64_t V, int target, float scale, bool gradient, int *prediction)
 {
     const float most = first_largest(x, V, prediction);
@@ -33,15 +35,17 @@ float KERNEL(head_loss_row)(float *x, int64_t V, int target, float scale, bool g
     }
     const float right = x[target] - most;
     vec total = {0};
-    EACH_VECTOR(v, n, V,
-        const vec e = exp_vec(logits_at(x + v, n) - all(most));
+    for (int64_t v = 0; v < V; v += W) {
+        const vec e = exp_vec(logits_at(x + v, V - v) - all(most));
         total += e;
         if (gradient)
-            store_n(x + v, e, n););
+            store(x + v, e);
+    }
     const float sum_e = sum(total);
     if (gradient) {
         const vec factor = all(scale / sum_e);
-        EACH_VECTOR(v, n, V, store_n(x + v, load_n(x + v, n) * factor, n););
+        for (int64_t v = 0; v < V; v += W)
+            store(x + v, load(x + v) * factor);
         x[target] -= scale;
     }
     return logf(sum_e) - right;

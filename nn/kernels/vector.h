@@ -126,8 +126,7 @@ INLINE vec exp_vec(vec x)
     p = p * r + all(0x1.5558f2p-5f);
     p = p * r + all(0x1.555492p-3f);
     p = p * r + all(0x1.fffffcp-2f);
-    p = p * r + all(1);
-    p = p * r + all(1);
+    p = (p * (r * r) + r) + all(1);
     const ivec k = (ivec)shifted - (ivec)magic, half = k >> 1;
     const vec y = p * (vec)((half + 127) << 23) * (vec)((k - half + 127) << 23);
     return (vec)(~(x < all(-87.33654f)) & (ivec)choose(x > all(88.72283f), all(__builtin_inff()), y));

@@ -108,7 +108,8 @@ static kept kept_of(const node *n)
     return p ? (kept){ p, p + (dh + 15) / 16 * 16, p + (dh + 15) / 16 * 16 + (dW + 15) / 16 * 16 } : (kept){0};
 }
 
-typedef struct loss_job { const node *n; float *logits, scale; int64_t first; } loss_job;       // logits of the rows from `first` on
+// Logits of the rows from `first` on, rows `ld` apart: V up to whole vectors.
+typedef struct loss_job { const node *n; float *logits, scale; int64_t first, ld; } loss_job;
 
 static void loss_piece(int64_t from, int64_t to, void *scratch, void *data)
 {
@@ -118,40 +119,42 @@ static void loss_piece(int64_t from, int64_t to, void *scratch, void *data)
         const int64_t r = j->first + i;
         const int target = tensor_ints(j->n->in[TARGETS])[r];
         CHECK(target == IGNORE || (target >= 0 && target < V), "head: target %d of %lld", target, (long long)V);
-        tensor_data(j->n->out[ROW_LOSS])[r] = kernel->head_loss_row(j->logits + i * V, V, target, j->scale, j->n->saved != NULL,
+        tensor_data(j->n->out[ROW_LOSS])[r] = kernel->head_loss_row(j->logits + i * j->ld, V, target, j->scale, j->n->saved != NULL,
                                                                    &tensor_ints(j->n->out[PREDICTIONS])[r]);
     }
 }
 
-typedef struct sum_job { const float *x; float *y; int64_t rows, columns; bool add; } sum_job;
+typedef struct sum_job { const float *x; float *y; int64_t rows, ld; bool add; } sum_job;
 
 static void sum_piece(int64_t from, int64_t to, void *scratch, void *data)
 {
     const sum_job *j = data;
-    kernel->column_sums(j->x + from, j->rows, j->columns, to - from, j->y + from, j->add);
+    kernel->column_sums(j->x + from, j->rows, j->ld, to - from, j->y + from, j->add);
 }
+
+static int64_t logits_ld(int64_t V) { return (V + 15) / 16 * 16; }
 
 // Rows [from, to): their logits, in scratch that all threads see, turn into losses and, where recorded, gradients.
 static void head_loss_block(const node *n, const team *t, int64_t from, int64_t to, float scale)
 {
-    const int64_t D = tensor_columns(n->in[H]), V = tensor_rows(n->in[WEIGHT]), rows = to - from;
+    const int64_t D = tensor_columns(n->in[H]), V = tensor_rows(n->in[WEIGHT]), ld = logits_ld(V), rows = to - from;
     const float *h = tensor_data(n->in[H]) + from * D, *W = n->in[WEIGHT]->data;
     const kept k = kept_of(n);
-    loss_job j = { n, team_shared(t), scale, from };
-    gemm_bias_team(t, true, rows, V, D, h, D, W, D, n->in[BIAS] ? n->in[BIAS]->data : NULL, j.logits, V);
+    loss_job j = { n, team_shared(t), scale, from, ld };
+    gemm_bias_team(t, true, rows, V, D, h, D, W, D, n->in[BIAS] ? n->in[BIAS]->data : NULL, j.logits, ld);
     team_each(t, rows, piece_rows(V), loss_piece, &j);
     if (n->saved && n->in[H]->grad)
-        gemm_team(t, false, false, rows, D, V, j.logits, V, W, D, false, k.dh + from * D, D);
+        gemm_team(t, false, false, rows, D, V, j.logits, ld, W, D, false, k.dh + from * D, D);
     if (n->saved && n->in[WEIGHT]->grad)
-        gemm_team(t, true, false, V, D, rows, j.logits, V, h, D, from > 0, k.dW, D);
+        gemm_team(t, true, false, V, D, rows, j.logits, ld, h, D, from > 0, k.dW, D);
     if (n->saved && n->in[BIAS] && n->in[BIAS]->grad)
-        team_each(t, V, 64, sum_piece, &(sum_job){ j.logits, k.dbias, rows, V, from > 0 });
+        team_each(t, V, 64, sum_piece, &(sum_job){ j.logits, k.dbias, rows, ld, from > 0 });
 }
 
 static void head_loss_forward_fast(const node *n, const team *t)
 {
     const int64_t R = tensor_rows(n->in[H]), V = tensor_rows(n->in[WEIGHT]), count = supervised(n);
-    const int64_t block = TEAM_SCRATCH / (int64_t)sizeof(float) / V;
+    const int64_t block = TEAM_SCRATCH / (int64_t)sizeof(float) / logits_ld(V);
     CHECK(block > 0, "head: a vocabulary of %lld", (long long)V);
     for (int64_t r = 0; r < R; r += block)
         head_loss_block(n, t, r, least(r + block, R), count ? 1 / (float)count : 0);

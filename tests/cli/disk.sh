@@ -8,7 +8,7 @@ trap 'umount "$work/small" 2>/dev/null; umount "$work/sealed" 2>/dev/null; rm -r
 
 full() {
     status_is 3 "$program" run "$smoke" --store "$work/small/store" >"$work/out" 2>"$work/err" || { cat "$work/err"; return 1; }
-    says "$work/err" 'no space left' && [ "$(grep -c '^error: ' "$work/err")" = 1 ]
+    says "$work/err" 'No space left' && [ "$(grep -c '^error: ' "$work/err")" = 1 ]
 }
 check 'a full disk: one clear line, status 3' full
 more_room() { mount -o remount,size=64m "$work/small" && "$program" run "$smoke" --store "$work/small/store" >"$work/out" 2>"$work/err"; }

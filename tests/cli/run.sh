@@ -9,7 +9,8 @@ check 'the smoke sweep runs'                        run "$work/one" --threads 1 
 check 'its table stands on standard output'         says "$work/out" psm-softmax
 check 'its figure is named'                         says "$work/out" "figure: $work/one/figures/smoke.png"
 check 'the figure is a whole PNG'                   sh -c "tail -c 8 '$work/one/figures/smoke.png' | grep -q IEND"
-check 'four cells lie in the store'                 [ "$(count_cells "$work/one")" = 4 ]
+six() { [ "$(count_cells "$work/one")" = 6 ]; }
+check 'six cells lie in the store'                  six
 again() { before=$(measured "$work/one"; ls -l "$work"/one/*/result.json); run "$work/one" && after=$(measured "$work/one"; ls -l "$work"/one/*/result.json) && [ "$before" = "$after" ]; }
 check 'the same command again trains nothing'       again
 
@@ -63,8 +64,8 @@ check '  and give the same bits'                    same_results "$work/one" "$w
 
 check 'new lengths cost an evaluation, not a training' sh -c "
     sed 's/to: 24/to: 30/' '$smoke' >'$work/longer.yaml' && '$program' run '$work/longer.yaml' --store '$work/one' &&
-    ls '$work'/one/*/evaluate-* | wc -l | grep -qx 8"
-check 'status'                                      sh -c "'$program' status '$smoke' --store '$work/one' | grep -q '4 done'"
+    ls '$work'/one/*/evaluate-* | wc -l | grep -qx 12"
+check 'status'                                      sh -c "'$program' status '$smoke' --store '$work/one' | grep -q '6 done'"
 check 'a table as Markdown'                         sh -c "'$program' table '$smoke' --store '$work/one' --format md | grep -q '^|'"
 for kind in svg pdf; do
     check "a figure as $kind"                       sh -c "'$program' plot '$smoke' --store '$work/one' -o '$work/figure.$kind' && [ -s '$work/figure.$kind' ]"

@@ -58,6 +58,7 @@ def to_input(w, i):                             # GRU: the candidate's recurrent
     return {f"layers.{i}.mixer.input.bias": a, f"layers.{i}.mixer.recurrent.bias": b}
 
 
+GATES = ("input.weight", "input.bias", "recurrent.weight", "recurrent.bias")
 MISTAKES = [    # file, mistake, options changed, weights changed (end of the name: how)
     ("gpt2", "no positions", dict(positions="none"), {}),
     ("gpt2", "k | q | v", {}, {"qkv.weight": columns(3, 1, 0, 2), "qkv.bias": columns(3, 1, 0, 2)}),
@@ -80,9 +81,9 @@ MISTAKES = [    # file, mistake, options changed, weights changed (end of the na
     ("gla", "no decay_up.bias", {}, {"decay_up.bias": torch.zeros_like}),
     ("gla-long", "no divisor", dict(decay_divisor=1), {}),
     ("gla-strong", "decay at least e^-1", {}, {"decay_up.weight": torch.zeros_like, "decay_up.bias": lambda a: a.clamp(min=-16)}),
-    ("lstm", "i | f | o | g", {}, {"mixer.input.weight": columns(4, 0, 1, 3, 2)}),
-    ("lstm", "f | i | g | o", {}, {k: columns(4, 1, 0, 2, 3) for k in ("input.weight", "input.bias", "recurrent.weight", "recurrent.bias")}),
-    ("gru", "z | r | n", {}, {k: columns(3, 1, 0, 2) for k in ("input.weight", "input.bias", "recurrent.weight", "recurrent.bias")}),
+    ("lstm", "i | f | o | g", {}, {k: columns(4, 0, 1, 3, 2) for k in GATES}),
+    ("lstm", "f | i | g | o", {}, {k: columns(4, 1, 0, 2, 3) for k in GATES}),
+    ("gru", "z | r | n", {}, {k: columns(3, 1, 0, 2) for k in GATES}),
     ("gru", "biases added up", {}, to_input),
 ]
 

@@ -13,7 +13,8 @@ from public_check import of_literal, off
 from public_models import Library
 from safetensors_io import DATA, write
 
-TRANSFORMER = dict(name="transformer", d_model=12, layers=2, heads=3, positions="learned", max_length=16, window=0, tie=True, norm_eps="1e-5")
+TRANSFORMER = dict(name="transformer", d_model=12, layers=2, heads=3, positions="learned", max_length=16, window=0, tie=True,
+                   norm_eps="1e-5")
 MAMBA = dict(name="mamba", d_model=12, layers=2, state=4, expand=2, conv=4, dt_rank="auto", eigenvalues=[0, 1], tie=False)
 GLA = dict(name="gla", d_model=12, layers=2, heads=3, expand_k=0.5, expand_v=1, decay_rank=16, decay_divisor=16, mlp="swiglu", mlp_width=20,
            norm_eps="1e-6")
@@ -67,7 +68,7 @@ def draw(file, name, shape, rng):               # large, so that mistakes show
     return torch.from_numpy(a)
 
 
-def check_gradients(model, w, grad, tokens, targets, rng):      # as in make_vectors.py, on the library's own weights; the better of two steps
+def check_gradients(model, w, grad, tokens, targets, rng):      # as in make_vectors.py; the better of two steps
     worst = 0
     for name in w:
         u = torch.from_numpy(rng.standard_normal(w[name].shape))
@@ -130,7 +131,8 @@ def main():
         line = f"{file:24} loss {result['loss'][0]:.6f}  off by: gradient {finite:.1e}, literal {by_literal:.1e}, float32 {by_single:.1e}"
         if o["name"] == "gla":
             line += f", decay e^{decay(model, tokens):.1f}"
-        arrays = {"tokens": tokens.numpy().astype("i4"), "targets": targets.numpy().astype("i4"), **{k: a.numpy() for k, a in result.items()}}
+        arrays = {"tokens": tokens.numpy().astype("i4"), "targets": targets.numpy().astype("i4")}
+        arrays.update({k: a.numpy() for k, a in result.items()})
         arrays.update({"weight." + k: a.numpy() for k, a in w.items()})
         write(DATA / f"public-{file}.safetensors", arrays, {"model": flow(o), "input": str(inputs), "output": str(outputs),
                                                             "source": f"{LIBRARY[o['name']](o)}; torch {torch.__version__.split('+')[0]}"})

@@ -15,6 +15,8 @@ typedef struct facts {
     factor group[FACTORS + 1];
     bool   left, mark;
     asked  asked;
+    int    tokens, delay;       // tokens a symbol, 0: one; tokens by which targets come later
+    bool   identities;          // between symbols, rather than fillers or repeats
 } facts;
 
 static bool next_permutation(int *p, int n)
@@ -91,23 +93,25 @@ static element multiply(const factor *group, const element *p, const element *q)
     return product;
 }
 
+// Every token that is an element is multiplied, which identities don't mind; a repeated one only where it comes first.
 static void solve(const void *facts_, const int *input, int tokens, int *target)
 {
     const facts *f = facts_;
     static element list[LARGEST];
-    const int size = list_elements(f->group, list);
-    element acc = list[0];
-    for (int t = 0; t < tokens; t++) {
-        const bool first = t == f->mark, last = t == tokens - 1;
-        target[t] = -1;
-        if (f->mark && t == 0)
-            continue;
-        acc = f->left ? multiply(f->group, &list[input[t]], &acc) : multiply(f->group, &acc, &list[input[t]]);
+    const int size = list_elements(f->group, list), N = f->tokens ? f->tokens : 1;
+    element acc[4096];                                          // after each token; [0] before the first
+    acc[0] = list[0];
+    target[0] = -1;
+    for (int t = f->mark, k = 1; t < tokens; t++, k++) {
+        const int symbol = (k - 1) / N, last_symbol = (tokens - f->mark) / N - 1;
+        const bool first = symbol == 0, last = symbol == last_symbol, reads = f->identities || (k - 1) % N == 0;
+        acc[k] = !reads ? acc[k - 1] : f->left ? multiply(f->group, &list[input[t]], &acc[k - 1])
+                                               : multiply(f->group, &acc[k - 1], &list[input[t]]);
         const bool asked_here[] = { [EVERY] = true, [NOT_LAST] = !last, [NOT_FIRST] = !first, [ONLY_LAST] = last };
-        if (asked_here[f->asked])
-            for (int i = 0; i < size; i++)
-                if (!memcmp(&list[i], &acc, sizeof acc))
-                    target[t] = i;
+        target[t] = -1;
+        for (int i = 0; i < size && asked_here[f->asked] && (f->identities || k % N == 0); i++)
+            if (!memcmp(&list[i], &acc[k > f->delay ? k - f->delay : 0], sizeof *acc))
+                target[t] = i;
     }
 }
 
@@ -123,6 +127,19 @@ static const solver_case cases[] = {
     { "{ group: Z60 }",                                           6, FACTS({{'Z', 60}}) },
     { "{ group: A4xZ5 }",                                         6, FACTS({{'A', 4}, {'Z', 5}}) },
     { "{ group: S3xZ2xZ2, composition: left }",                   6, FACTS({{'S', 3}, {'Z', 2}, {'Z', 2}}, .left = true) },
+    { "{ group: S5, symbols: generators }",                       12, FACTS({{'S', 5}}) },
+    { "{ group: A5, symbols: generators }",                       20, FACTS({{'A', 5}}) },
+    { "{ group: A4xZ5, symbols: generators }",                    12, FACTS({{'A', 4}, {'Z', 5}}) },
+    { "{ group: S5, symbols: transpositions }",                   12, FACTS({{'S', 5}}) },
+    { "{ group: A5, symbols: { moves: 3 }, start: bos }",         12, FACTS({{'A', 5}}, .mark = true) },
+    { "{ group: Z5, symbols: [0, 1, 4] }",                        20, FACTS({{'Z', 5}}) },
+    { "{ group: S3, tokens_per_symbol: 3, start: bos }",          12, FACTS({{'S', 3}}, .mark = true, .tokens = 3) },
+    { "{ group: S3, tokens_per_symbol: 2, between: repeat, scored: all-but-last }", 12,
+      FACTS({{'S', 3}}, .asked = NOT_LAST, .tokens = 2) },
+    { "{ group: S5, symbols: transpositions, factors: 4, tokens_per_symbol: 4, between: identity, delay: 3 }", 6,
+      FACTS({{'S', 5}}, .tokens = 4, .delay = 3, .identities = true) },
+    { "{ group: S3, delay: 2, scored: last, start: bos }",        12,
+      FACTS({{'S', 3}}, .mark = true, .asked = ONLY_LAST, .delay = 2) },
 };
 
 const solver solver_word_problem = { "word-problem", cases, sizeof cases / sizeof *cases, solve };
