@@ -28,8 +28,9 @@ enum { CHECK_SYMBOLS = 7 };                                  // both vocabularie
 // Of the entry of a model that is valid. A failure is followed down to the shortest length that fails. False: it does not apply.
 bool check_measure(const check_property *, const char *entry, measurement *);
 
-// Entries: with its defaults at a tiny size; at random from its option table (perhaps invalid).
-const char *check_defaults(const object *, const yaml *given, arena *);          // `given`: a map that comes first, or NULL
+// Entries: what is given (a map with at least the name) and, at a tiny size, what else must be; at random from the option
+// table, perhaps invalid.
+const yaml *check_defaults(const object *, const yaml *given, arena *);
 const char *check_draw(const object *, rng *, arena *);
 
 // The bytes that a sequence's state takes after T tokens, by theory; −1: nobody says.

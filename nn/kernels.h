@@ -23,6 +23,10 @@ typedef struct attention_head {
     float   scale;
     const float *q, *k, *v, *dy;
     float  *y, *kept, *dq, *dk, *dv;             // kept [Tq, 2]: from forward to backward, or NULL; dq NULL, dk and dv NULL: not asked
+    int64_t window;                              // positions that a query sees; 0: all before it
+    float   slope;                               // taken from a score, before scaling, for each position of distance
+    void  (*draw)(void *dropped, int64_t n, float *multiplier);      // of the next query's probabilities; NULL: none
+    void   *dropped;
 } attention_head;
 
 #define KERNELS(X) \
@@ -37,6 +41,11 @@ typedef struct attention_head {
     X(void,   attention,      (const attention_head *, float *scratch)) \
     X(void,   attention_back, (const attention_head *, int64_t block, float *scratch)) \
     /* the row's loss; its gradient in place of the logits, which may be touched up to the next multiple of 16 */ \
+    /* one token of one sequence, D cells; a: [4D], what the brackets of lstm.c hold becomes the gates, these then their gradients */ \
+    X(void,   lstm,           (float *a, const float *c_before, float *c, float *h, int64_t D)) \
+    X(void,   lstm_back,      (float *a, const float *c_before, const float *c, const float *dh, float *dc, int64_t D)) \
+    X(void,   gru,            (const float *x, float *a, const float *h_before, float *h, int64_t D))    /* see gru.c for a */ \
+    X(void,   gru_back,       (float *a, const float *h_before, const float *dh, float *dh_before, int64_t D)) \
     X(float,  head_loss_row,  (float *logits, int64_t V, int target, float scale, bool gradient, int *prediction)) \
     X(void,   adamw,          (float *p, float *m, float *v, const float *grad, int64_t n, const adamw_step *)) \
     X(double, sum_squares,    (const float *x, int64_t n)) \

@@ -2,7 +2,8 @@
 #pragma once
 #include "plots/plot.h"
 
-// A kind of y. metric: of an evaluated length; −1: by position. share: between 0 and 1; chance, floors: which of them mean anything here.
+// A kind of y. metric: of an evaluated length; −1: by position. share: between 0 and 1; chance, floors: which of them mean
+// anything here.
 typedef struct curve_kind { const char *axis; int metric; bool positions, share, chance, floors; } curve_kind;
 extern const curve_kind curve_kinds[PLOT_YS];
 

@@ -94,7 +94,8 @@ static bool start(const channels *c, pid_t *child, arena *a, error *err)
     posix_spawn_file_actions_destroy(&actions);
     posix_spawnattr_destroy(&attributes);
     if (trouble == ENOENT)
-        return error_set(err, "figures need gnuplot, which is not installed: apt install gnuplot-nox (or your system's package 'gnuplot')");
+        return error_set(err, "figures need gnuplot, which is not installed: "
+                         "apt install gnuplot-nox (or your system's package 'gnuplot')");
     return trouble == 0 || error_set(err, "gnuplot cannot be started: %s", strerror(trouble));
 }
 
@@ -136,8 +137,7 @@ char *gnuplot_run(const char *script, const char *end, size_t *bytes, arena *a, 
         if (complaint)
             error_set(err, "gnuplot: %s", complaint);
         else if (done < 0 || !WIFEXITED(status) || WEXITSTATUS(status))
-            error_set(err, "gnuplot ended with status %d", done < 0 ? -1 : WIFEXITED(status) ? WEXITSTATUS(status)
-                : 128 + WTERMSIG(status));
+            error_set(err, "gnuplot ended with status %d", WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
         else if (!ends_with(picture, *bytes, end))
             error_set(err, "gnuplot left an incomplete picture of %zu bytes", *bytes);
         if (*err->text)

@@ -269,7 +269,8 @@ static void put_trained(const figure *f)
             seen[n++] = f->s->models[i].trained_length;
     }
     for (int i = 0; i < n; i++) {
-        fprintf(f->script, "set arrow from first %d, graph 0 to first %d, graph 1 nohead back dashtype 3 linewidth 1.5 linecolor rgb '#606060'\n", seen[i], seen[i]);
+        fprintf(f->script, "set arrow from first %d, graph 0 to first %d, graph 1 nohead back dashtype 3 linewidth 1.5 "
+                "linecolor rgb '#606060'\n", seen[i], seen[i]);
         fprintf(f->script, "set label %s at first %d, graph 1 center offset character 0, character %s textcolor rgb '#404040'\n",
                 quoted(arena_text(f->arena, n == 1 ? "trained to %d" : "%d", seen[i]), f->arena), seen[i],
                     f->format == PLOT_TERM ? "1" : "0.7");
@@ -345,23 +346,32 @@ static void put_median(figure *f, int i)
     }
     f->dashed |= look.dashed;
     // the line with its points; where zeros are drawn the points are set apart, so that those can be hollow
-    fprintf(f->script, ", $m%d_0 using 1:2 with lines linewidth 3 dashtype %s linecolor rgb '#%06x' notitle", i, look.dashed
-        ? DASHED : SOLID, look.colour);
+    fprintf(f->script, ", $m%d_0 using 1:2 with lines linewidth 3 dashtype %s linecolor rgb '#%06x' notitle", i,
+            look.dashed ? DASHED : SOLID, look.colour);
     fprintf(f->script, ", $m%d_0 using 1:3 every %d::%d with points pointtype %d pointsize 1.4 linecolor rgb '#%06x' notitle",
         i, look.every, i % look.every, look.filled, look.colour);
     if (f->o->log_y) {
-        fprintf(f->script, ", $m%d_0 using 1:4 every %d::%d with points pointtype %d pointsize 1.4 linecolor rgb '#ffffff' notitle", i, look.every, i % look.every, look.filled);
-        fprintf(f->script, ", $m%d_0 using 1:4 every %d::%d with points pointtype %d pointsize 1.5 linewidth 2 linecolor rgb '#%06x' notitle",
+        fprintf(f->script, ", $m%d_0 using 1:4 every %d::%d with points pointtype %d pointsize 1.4 linecolor rgb '#ffffff' "
+                "notitle", i, look.every, i % look.every, look.filled);
+        fprintf(f->script, ", $m%d_0 using 1:4 every %d::%d with points pointtype %d pointsize 1.5 linewidth 2 linecolor rgb "
+                "'#%06x' notitle",
                 i, look.every, i % look.every, look.filled - 1, look.colour);
     }
-    fprintf(f->script, ", keyentry with linespoints linewidth 3 dashtype %s pointtype %d pointsize 1.4 linecolor rgb '#%06x' title %s",
+    fprintf(f->script, ", keyentry with linespoints linewidth 3 dashtype %s pointtype %d pointsize 1.4 linecolor rgb '#%06x' "
+            "title %s",
             look.dashed ? DASHED : SOLID, look.filled, look.colour, title);
 }
 
 // Floors lie behind the curves, but stand last in the legend. A terminal's curves have no colours to keep apart: only chance.
-static int drawn_floors(const figure *f, const model_summary *m) { return m && f->kind->floors && f->format != PLOT_TERM
-    ? m->n_floors : 0; }
-static bool draws_chance(const figure *f, const model_summary *m) { return m && f->kind->chance && !isnan(m->chance); }
+static int drawn_floors(const figure *f, const model_summary *m)
+{
+    return m && f->kind->floors && f->format != PLOT_TERM ? m->n_floors : 0;
+}
+
+static bool draws_chance(const figure *f, const model_summary *m)
+{
+    return m && f->kind->chance && !isnan(m->chance);
+}
 
 static const char *floor_style(int k, arena *a)                 // −1: chance
 {

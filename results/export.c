@@ -14,8 +14,10 @@ static json_t *count_or_null(double x)
 
 static json_t *known_or_null(int64_t x) { return x < 0 ? json_null() : json_integer(x); }
 
-static void add(json_t *record, const char *key, json_t *value) { CHECK(json_object_set_new(record, key, value) == 0,
-    "'%s' is not UTF-8", key); }
+static void add(json_t *record, const char *key, json_t *value)
+{
+    CHECK(json_object_set_new(record, key, value) == 0, "'%s' is not UTF-8", key);
+}
 
 static json_t *run_record(const summary *s, const run_summary *r)
 {

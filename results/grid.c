@@ -15,7 +15,7 @@ static const range no_width[] = { { 0x0, 0x1f }, { 0x7f, 0x9f }, { 0x300, 0x36f 
 static const range two_wide[] = { { 0x1100, 0x115f }, { 0x2e80, 0x303e }, { 0x3041, 0xa4cf }, { 0xac00, 0xd7a3 },
     { 0xf900, 0xfaff },
     { 0xfe30, 0xfe6f }, { 0xff00, 0xff60 }, { 0xffe0, 0xffe6 }, { 0x1f300, 0x1f64f }, { 0x1f900, 0x1f9ff },
-        { 0x20000, 0x3fffd } };
+    { 0x20000, 0x3fffd } };
 
 static bool within(unsigned c, const range *ranges, size_t n)
 {
@@ -105,9 +105,9 @@ static void put_csv(FILE *f, const char *text)
 
 static const struct { const char *text, *tex; } tex_words[] = {
     { "\\", "\\textbackslash{}" }, { "&", "\\&" }, { "%", "\\%" }, { "$", "\\$" }, { "#", "\\#" }, { "_", "\\_" },
-        { "{", "\\{" }, { "}", "\\}" },
+    { "{", "\\{" }, { "}", "\\}" },
     { "~", "\\textasciitilde{}" }, { "^", "\\textasciicircum{}" }, { "≥", "$\\geq$" }, { "×", "$\\times$" }, { "–", "--" },
-        { "<", "$<$" }, { ">", "$>$" },
+    { "<", "$<$" }, { ">", "$>$" },
     { "Σ", "$\\Sigma$" }, { "∞", "$\\infty$" }, { "†", "$\\dagger$" } };
 
 static void put_tex(FILE *f, const char *text)

@@ -92,8 +92,10 @@ static void note_symbols(FILE *f, const summary *s, table_format format, metric 
          !single ? "" : which == LOSS ? " One seed: its value."
              : " One seed: its value (95 % interval over test sequences, which says nothing about other seeds).");
     if (horizons)
-        note(f, format, "horizon: how many symbols a model follows until the error over the last %d positions may exceed %g; ≥ where the evaluation ends first. "
-             "reach: share of seeds whose horizon is 1, 2, 4, 10 times the trained length (– where the evaluation is too short to tell).", HORIZON_WINDOW, HORIZON_ERROR);
+        note(f, format, "horizon: how many symbols a model follows until the error over the last %d positions may exceed %g; "
+             "≥ where the evaluation ends first. "
+             "reach: share of seeds whose horizon is 1, 2, 4, 10 times the trained length (– where the evaluation is too "
+             "short to tell).", HORIZON_WINDOW, HORIZON_ERROR);
 }
 
 static void put_rule(FILE *f, const model_summary *m)
@@ -131,8 +133,8 @@ static void note_rule(FILE *f, const summary *s, table_format format)
 
 static void put_floors(FILE *t, const model_summary *m, arena *a)
 {
-    int length[3] = { model_nearest(m, m->trained_length), model_nearest(m, 2 * m->trained_length), m->n_lengths
-        ? m->lengths[m->n_lengths - 1] : 0 };
+    const int end = m->n_lengths ? m->lengths[m->n_lengths - 1] : 0;
+    int length[3] = { model_nearest(m, m->trained_length), model_nearest(m, 2 * m->trained_length), end };
     int n = 1;
     for (int i = 1; i < 3; i++)
         if (length[i] != length[n - 1])
@@ -210,8 +212,9 @@ static void note_missing(FILE *f, const summary *s, table_format format)
         for (int state = CELL_DIVERGED; state < CELL_STATES; state++) {
             if (!m->count[state])
                 continue;
-            fprintf(t, "%s%s%d %s", named ? ", " : kinds ? "; " : "Not finished: ", named ? ""
-                : arena_text(s->arena, "%s ", name_of(m, s->arena)), m->count[state], cell_state_names[state]);
+            const char *name = named ? "" : arena_text(s->arena, "%s ", name_of(m, s->arena));
+            fprintf(t, "%s%s%d %s", named ? ", " : kinds ? "; " : "Not finished: ", name, m->count[state],
+                cell_state_names[state]);
             named = true;
             kinds |= state == CELL_DIVERGED ? 1 : 2;
         }
@@ -225,8 +228,8 @@ static void note_missing(FILE *f, const summary *s, table_format format)
     sentence_end(&text, f, format);
     for (int i = 0; i < s->n_runs; i++)
         if (s->runs[i]->state == CELL_FAILED)
-            note(f, format, "%s, seed %lld failed: %s", s->runs[i]->label, (long long)s->runs[i]->seed, *s->runs[i]->reason
-                ? s->runs[i]->reason : "no reason recorded");
+            note(f, format, "%s, seed %lld failed: %s", s->runs[i]->label, (long long)s->runs[i]->seed,
+                 *s->runs[i]->reason ? s->runs[i]->reason : "no reason recorded");
 }
 
 static void note_few_seeds(FILE *f, const summary *s, table_format format)
@@ -240,9 +243,10 @@ static void note_few_seeds(FILE *f, const summary *s, table_format format)
         }
     if (!few)
         return;
-    note(f, format, "%s fewer than %d seeds. Whether a model trains reliably cannot be read from so few: even %d solved of %d fit%s a true success rate of %.0f %%.",
-         few == s->n_models ? "Every model has" : few == 1 ? "One model has" : "Some models have", ENOUGH, most, most, most == 1
-             ? "s" : "", 100 * wilson(most, most, Z95).low);
+    note(f, format, "%s fewer than %d seeds. Whether a model trains reliably cannot be read from so few: even %d solved of %d "
+         "fit%s a true success rate of %.0f %%.",
+         few == s->n_models ? "Every model has" : few == 1 ? "One model has" : "Some models have", ENOUGH, most, most,
+         most == 1 ? "s" : "", 100 * wilson(most, most, Z95).low);
 }
 
 // Outcomes have two modes, solved or not; a mean over both describes neither.
@@ -327,7 +331,8 @@ static void compare_models(FILE *f, const summary *s, table_format format, metri
     if (!tests)
         return;
     grid_print(f, g, format, colour);
-    note(f, format, "Two-sided permutation tests over seeds, %s at %d; %d comparison%s, corrected by Holm. With these numbers of seeds no p can be below %.2g, nor below %.2g after the correction.",
+    note(f, format, "Two-sided permutation tests over seeds, %s at %d; %d comparison%s, corrected by Holm. With these numbers "
+         "of seeds no p can be below %.2g, nor below %.2g after the correction.",
          metric_names[which], length, tests, tests == 1 ? "" : "s", smallest, fmin(1, smallest * tests));
 }
 
@@ -386,15 +391,21 @@ void table_method(FILE *f, const summary *s)
         note(f, TABLE_TEXT, "No run of this sweep has been evaluated yet.");
         return;
     }
-    note(f, TABLE_TEXT, "On %s we trained %d model%s with %s seeds each, at lengths up to %s symbols, for %s optimizer steps (median over seeds), and evaluated them on %s "
-         "unseen test sequences at lengths up to %s, drawn by the same generator from streams that training never used. Errors are shares of scored positions, averaged over all of them; the sequence is "
-         "the unit of every interval: the 95 %% interval of one run's token error is the ratio estimator with sequences as clusters or, with fewer than %d failing sequences, Wilson's interval of the "
-         "failing share joined with Student's of their mean error (MOVER). Over seeds we report the median with the lowest and the highest value, and the success rate with Wilson's 95 %% interval; a diverged run is a failure.",
+    note(f, TABLE_TEXT, "On %s we trained %d model%s with %s seeds each, at lengths up to %s symbols, for %s optimizer steps "
+         "(median over seeds), and evaluated them on %s "
+         "unseen test sequences at lengths up to %s, drawn by the same generator from streams that training never used. "
+         "Errors are shares of scored positions, averaged over all of them; the sequence is "
+         "the unit of every interval: the 95 %% interval of one run's token error is the ratio estimator with sequences as "
+         "clusters or, with fewer than %d failing sequences, Wilson's interval of the "
+         "failing share joined with Student's of their mean error (MOVER). Over seeds we report the median with the lowest "
+         "and the highest value, and the success rate with Wilson's 95 %% interval; a diverged run is a failure.",
          *s->head.task ? s->head.task : s->head.sweep, s->n_models, s->n_models == 1 ? "" : "s", bounds_text(&seeds, a),
              bounds_text(&trained, a), bounds_text(&steps, a),
          bounds_text(&sequences, a), bounds_text(&longest, a), CLUSTERED_FAILURES);
-    note(f, TABLE_TEXT, "The horizon is the largest t such that the mean error over positions max(1, t − %d) to t, and over every such window before, has an upper confidence bound "
-         "(Wilson, one-sided 95 %%) below %g. Models are compared by two-sided permutation tests over seeds with Holm's correction.", HORIZON_WINDOW - 1, HORIZON_ERROR);
+    note(f, TABLE_TEXT, "The horizon is the largest t such that the mean error over positions max(1, t − %d) to t, and over "
+         "every such window before, has an upper confidence bound "
+         "(Wilson, one-sided 95 %%) below %g. Models are compared by two-sided permutation tests over seeds with Holm's "
+         "correction.", HORIZON_WINDOW - 1, HORIZON_ERROR);
     note_rule(f, s, TABLE_TEXT);
     note_shared(f, s, TABLE_TEXT, "Floors", put_floors);
     note_shared(f, s, TABLE_TEXT, "Overlap", put_overlap);

@@ -16,15 +16,16 @@ interval wilson(double errors, double n, double z)
         return (interval){ 0, 1 };
     const double p = errors / n, z2 = z * z / n;
     const double centre = p + z2 / 2, half = sqrt(z2 * (p * (1 - p) + z2 / 4));
-    return (interval){ errors <= 0 ? 0 : clamp01((centre - half) / (1 + z2)), errors >= n ? 1
-        : clamp01((centre + half) / (1 + z2)) };
+    const interval in = { clamp01((centre - half) / (1 + z2)), clamp01((centre + half) / (1 + z2)) };
+    return (interval){ errors <= 0 ? 0 : in.low, errors >= n ? 1 : in.high };      // exactly, not but for rounding
 }
 
 // The failing sequences' mean error per position, with Student's interval at the same level as z; wherever that says
 // nothing (one sequence, no squares) it lies between one error in a sequence and all wrong.
 static interval failing_mean(const error_counts *c, double mean, double per_sequence, double z)
 {
-    const double f = c->sequence_errors, variance = (c->errors_squared - c->errors * c->errors / f) / (f - 1) / (per_sequence * per_sequence);
+    const double f = c->sequence_errors;
+    const double variance = (c->errors_squared - c->errors * c->errors / f) / (f - 1) / (per_sequence * per_sequence);
     const interval widest = { 1 / per_sequence, 1 };
     if (!(f > 1 && variance >= 0))
         return widest;
@@ -86,7 +87,8 @@ double normal_quantile(double p)
     return p < 0.5 ? invert(normal_below2, 0, p) : -invert(normal_below2, 0, 1 - p);      // the lower tail has the digits
 }
 
-// Regularised incomplete beta I_x(a, b) by its continued fraction (Lentz), DLMF 8.17.22; converges fast for x < (a + 1)/(a + b + 2).
+// Regularised incomplete beta I_x(a, b) by its continued fraction (Lentz), DLMF 8.17.22; it converges fast for
+// x < (a + 1)/(a + b + 2).
 static double beta_below(double x, double a, double b)
 {
     if (x <= 0 || x >= 1)
@@ -257,9 +259,8 @@ permutation_result permutation_test(const double *x, int n, const double *y, int
     }
     r.seen = difference(&r);
     const double all = regroupings(N, n < m ? n : m, PERMUTATION_EXACT);
-    const bool exact = all <= PERMUTATION_EXACT;
+    const bool exact = all <= PERMUTATION_EXACT;        // n = m: the groups swapped are as large, so at least two are
     permutation_result result = { r.seen, exact ? exact_share(&r) : drawn_share(&r),
-                                  // n = m: swapping the groups is as large
                                   exact ? (n == m ? 2 : 1) / all : 1.0 / (PERMUTATION_DRAWS + 1), exact };
     free(r.all);
     free(r.index);

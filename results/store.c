@@ -123,7 +123,8 @@ static bool claim_config(run *r, const char *config, error *err)
         return false;
     if (bytes == strlen(config) && memcmp(found, config, bytes) == 0)
         return true;
-    return error_set(err, "%s is not the configuration that its id stands for, they part at line %d: remove the folder or restore the file",
+    return error_set(err, "%s is not the configuration that its id stands for, they part at line %d: "
+                     "remove the folder or restore the file",
                      path, line_of_difference(found, config));
 }
 
@@ -220,8 +221,7 @@ bool run_checkpoint(run *r, const named_array *array, int n, const char *const (
 
 static bool same_form(const named_array *a, const named_array *b)
 {
-    return a->type == b->type && a->rank == b->rank && (a->rank == 0
-        || memcmp(a->dim, b->dim, (size_t)a->rank * sizeof *a->dim) == 0);
+    return a->type == b->type && a->rank == b->rank && memcmp(a->dim, b->dim, (size_t)a->rank * sizeof *a->dim) == 0;
 }
 
 static bool fill_arrays(const safetensors *from, named_array *array, int n, const char *path, error *err)
@@ -454,7 +454,7 @@ static json_int_t last_step(const char *path, arena *a)
 }
 
 bool store_read(const store *s, const char *id, const char *evaluation_hash, bool (*see)(const row *, void *), void *data,
-    error *err)
+                error *err)
 {
     check_id(id);
     arena *a = arena_new();

@@ -74,8 +74,8 @@ static void read_floors(run_summary *r, const json_t *const *from, arena *a)
 
 static int by_json_length(const void *a, const void *b)
 {
-    const json_int_t x = json_int_at(*(const json_t *const *)a, "length", 0),
-        y = json_int_at(*(const json_t *const *)b, "length", 0);
+    const json_int_t x = json_int_at(*(const json_t *const *)a, "length", 0);
+    const json_int_t y = json_int_at(*(const json_t *const *)b, "length", 0);
     return (x > y) - (x < y);
 }
 
@@ -173,7 +173,7 @@ void summary_add(summary *s, const summary_cell *cell)
         .group = arena_copy(a, cell->group ? cell->group : ""), .reason = "", .seed = cell->seed, .state = state_of(cell->row),
         .trained_length = cell->trained_length, .rule = cell->solved, .sequences = NONE, .chance = NONE, .horizon = { -1, false },
         .steps = -1, .steps_to_solve = -1, .stage_reached = -1, .novel_from = -1, .train_seconds = NONE,
-            .tokens_per_second = NONE,
+        .tokens_per_second = NONE,
         .parameters = NONE, .state_bytes = NONE, .peak_bytes = NONE, .flops = NONE };
     if (cell->row && cell->row->result)
         read_result(r, cell->row->result, a);
@@ -232,16 +232,15 @@ static spread spread_of(const double *x, int n)
 }
 
 typedef double run_value(const run_summary *);
-static double value_steps(const run_summary *r)       { return r->steps >= 0
-    && (r->state <= CELL_DIVERGED || r->state == CELL_UNEVALUATED) ? (double)r->steps : NONE; }
+static bool trained(const run_summary *r)             { return r->state <= CELL_DIVERGED || r->state == CELL_UNEVALUATED; }
+static double value_steps(const run_summary *r)       { return r->steps >= 0 && trained(r) ? (double)r->steps : NONE; }
 static double value_to_solve(const run_summary *r)    { return r->steps_to_solve >= 0 ? (double)r->steps_to_solve : NONE; }
 static double value_seconds(const run_summary *r)     { return r->state == CELL_FAILED ? NONE : r->train_seconds; }
 static double value_parameters(const run_summary *r)  { return r->parameters; }
 static double value_state(const run_summary *r)       { return r->state_bytes; }
 static double value_speed(const run_summary *r)       { return r->tokens_per_second; }
 static double value_horizon(const run_summary *r)     { return r->horizon.t >= 0 ? r->horizon.t : NONE; }
-static double value_horizon_or_more(const run_summary *r) { return r->horizon.t < 0 ? NONE : r->horizon.open ? (double)INFINITY
-    : r->horizon.t; }
+static double value_horizon_or_more(const run_summary *r) { return r->horizon.open ? (double)INFINITY : value_horizon(r); }
 static double value_chance(const run_summary *r)      { return r->chance; }
 static double value_sequences(const run_summary *r)   { return r->sequences; }
 static double value_novel(const run_summary *r)       { return r->novel_from >= 0 ? r->novel_from : NONE; }

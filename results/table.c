@@ -97,9 +97,16 @@ static const char *cell_model(const model_summary *m, const column *c, const lay
     return model_learned(m) ? m->label : arena_text(l->arena, "%s †", m->label);
 }
 
-static const char *cell_group(const model_summary *m, const column *c, const layout *l) { return m->group; }
-static const char *cell_trained(const model_summary *m, const column *c,
-    const layout *l) { return arena_text(l->arena, "%d", m->trained_length); }
+static const char *cell_group(const model_summary *m, const column *c, const layout *l)
+{
+    return m->group;
+}
+
+static const char *cell_trained(const model_summary *m, const column *c, const layout *l)
+{
+    return arena_text(l->arena, "%d", m->trained_length);
+}
+
 
 static const char *cell_seeds(const model_summary *m, const column *c, const layout *l)
 {
@@ -148,16 +155,31 @@ static const char *cell_reach(const model_summary *m, const column *c, const lay
     return "–";
 }
 
-static const char *cell_parameters(const model_summary *m, const column *c,
-    const layout *l) { return table_count(m->parameters, l->arena); }
-static const char *cell_memory(const model_summary *m, const column *c,
-    const layout *l)      { return table_count(m->state_bytes, l->arena); }
-static const char *cell_steps(const model_summary *m, const column *c, const layout *l)      { return isnan(m->steps.median)
-    ? "–" : arena_text(l->arena, "%.0f", m->steps.median); }
-static const char *cell_speed(const model_summary *m, const column *c,
-    const layout *l)      { return table_count(m->tokens_per_second, l->arena); }
-static const char *cell_time(const model_summary *m, const column *c,
-    const layout *l)       { return table_seconds(m->train_seconds.median, l->arena); }
+static const char *cell_parameters(const model_summary *m, const column *c, const layout *l)
+{
+    return table_count(m->parameters, l->arena);
+}
+
+static const char *cell_memory(const model_summary *m, const column *c, const layout *l)
+{
+    return table_count(m->state_bytes, l->arena);
+}
+
+static const char *cell_steps(const model_summary *m, const column *c, const layout *l)
+{
+    return isnan(m->steps.median) ? "–" : arena_text(l->arena, "%.0f", m->steps.median);
+}
+
+static const char *cell_speed(const model_summary *m, const column *c, const layout *l)
+{
+    return table_count(m->tokens_per_second, l->arena);
+}
+
+static const char *cell_time(const model_summary *m, const column *c, const layout *l)
+{
+    return table_seconds(m->train_seconds.median, l->arena);
+}
+
 
 static const char *cell_to_solve(const model_summary *m, const column *c, const layout *l)
 {
@@ -277,10 +299,10 @@ static void print_csv(FILE *f, const layout *l)
     static const char *const headings[] = { "model", "grid", "trained_length", "runs", "seeds", "solved", "solved_of",
         "success_low", "success_high",
         "length_trained", "trained_median", "trained_min", "trained_max", "length_twice", "twice_median", "twice_min",
-            "twice_max",
+        "twice_max",
         "length_end", "end_median", "end_min", "end_max", "horizon_median", "horizon_min", "horizon_max", "horizon_is_bound",
         "reach_1", "reach_2", "reach_4", "reach_10", "parameters", "state_bytes", "steps", "steps_to_solve", "train_seconds",
-            "tokens_per_second", "chance" };
+        "tokens_per_second", "chance" };
     static const int times[] = { 1, 2, -1 };
     arena *a = l->arena;
     grid *g = grid_new(LEN(headings), a);
@@ -301,7 +323,7 @@ static void print_csv(FILE *f, const layout *l)
         }
         const double rest[] = { m->horizon.median, m->horizon.low, m->horizon.high, m->horizon.n ? m->horizon_open : (double)NAN,
             m->reach[0], m->reach[1], m->reach[2], m->reach[3], m->parameters, m->state_bytes, m->steps.median,
-                m->steps_to_solve.median,
+            m->steps_to_solve.median,
             m->train_seconds.median, m->tokens_per_second, m->chance };
         for (size_t j = 0; j < LEN(rest); j++)
             *at++ = plain(rest[j], a);

@@ -242,10 +242,70 @@ static void running_products(void **state)
     assert_true(lines >= 20);
 }
 
+static int compare(const void *a, const void *b) { return *(const int *)a - *(const int *)b; }
+
+// Facts by index, and that the generators do generate.
+static void generators(void **state)
+{
+    static const struct { const char *name; int n, elements[8]; } known[] = {       // ascending
+        { "S5", 5, { 1, 2, 6, 24, 33 } }, { "S2", 1, { 1 } }, { "A5", 3, { 1, 4, 15 } }, { "Z60", 3, { 0, 1, 59 } }, { "Z2", 2, { 0, 1 } },
+        { "S3xZ2", 5, { 0, 1, 2, 4, 6 } } };
+    static const char *const names[] = { "S2", "S3", "S4", "S5", "S6", "A3", "A4", "A5", "A6", "Z2", "Z3", "Z60", "A4xZ5", "S3xZ2xZ2" };
+    arena *a = arena_new();
+    for (size_t i = 0; i < LEN(known); i++) {
+        int elements[GROUP_GENERATORS];
+        const int n = group_generators(open_group(known[i].name, a), elements);
+        assert_int_equal(n, known[i].n);
+        qsort(elements, n, sizeof *elements, compare);
+        assert_memory_equal(elements, known[i].elements, n * sizeof *elements);
+    }
+    for (size_t i = 0; i < LEN(names); i++) {
+        const group *g = open_group(names[i], a);
+        int elements[GROUP_GENERATORS], *queue = arena_take(a, g->size * sizeof *queue), reached = 1;
+        bool *seen = arena_zero(a, g->size);
+        const int n = group_generators(g, elements);
+        seen[queue[0] = 0] = true;
+        for (int k = 0; k < reached; k++)
+            for (int x = 0; x < n; x++) {
+                const int product = group_product(g, elements[x], queue[k]);
+                if (!seen[product])
+                    queue[reached++] = product;
+                seen[product] = true;
+            }
+        if (reached != g->size)
+            fail_msg("%s: the generators make %d of %d", names[i], reached, g->size);
+    }
+    arena_free(a);
+}
+
+static void moved_points(void **state)
+{
+    static const int few[] = { 0, 1, 2, 5, 6, 14, 21, 24, 54, 80, 105 };            // identity and transpositions of S5
+    static const int cycles[] = { 1, 2, 4, 5, 6, 7, 9, 10, 15, 19, 22, 24, 28, 29, 37, 39, 40, 49, 51, 52 };    // 3-cycles of A5
+    arena *a = arena_new();
+    const group *s5 = open_group("S5", a), *a5 = open_group("A5", a);
+    int two = 0, three = 0, of_a5 = 0;
+    for (int i = 0; i < 120; i++) {
+        if (group_moved(s5, i) <= 2)
+            assert_int_equal(few[two++], i);
+        three += group_moved(s5, i) <= 3;
+    }
+    for (int i = 0; i < 60; i++)
+        if (group_moved(a5, i) == 3)
+            assert_int_equal(cycles[of_a5++], i);
+    assert_int_equal(two, 11);
+    assert_int_equal(three, 31);
+    assert_int_equal(of_a5, 20);
+    assert_int_equal(group_moved(open_group("Z60", a), 1), -1);
+    assert_int_equal(group_moved(open_group("A4xZ5", a), 1), -1);
+    arena_free(a);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sizes), cmocka_unit_test(wrong_names), cmocka_unit_test(numbering), cmocka_unit_test(axioms),
-        cmocka_unit_test(large_products), cmocka_unit_test(known_elements), cmocka_unit_test(running_products) };
+        cmocka_unit_test(large_products), cmocka_unit_test(known_elements), cmocka_unit_test(running_products),
+        cmocka_unit_test(generators), cmocka_unit_test(moved_points) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -16,8 +16,25 @@ static const double scales[][2] = { {1, 1}, {0, 1}, {80, 100}, {1e-10, 1} };
 
 typedef struct outcome { int n, outputs; tensor *out[MAX_OUTPUTS]; tensor **in; } outcome;
 
-// Runs a case; `later`: the gradients of the inputs hold 0.25 already, else they are undefined (NaN) and must be set.
-static outcome run(const op *o, int which, double scale, backend b, const team *t, bool later, arena *a)
+// The gradients of outputs: random, or, where only another output is used, undefined (NaN) if the kernel looks whether it is used.
+static void fill_output_gradients(node *n, backend b, int only)
+{
+    const uint64_t address[] = { 11, RNG_TESTS };
+    rng random = rng_start(address, LEN(address));
+    for (int k = 0; k < n->op->outputs; k++) {
+        tensor *y = n->out[k];
+        if (!y || !y->grad)
+            continue;
+        fill_random(y->grad, tensor_size(y), 1, &random);
+        y->reached = only < 0 || only == k;
+        for (int64_t i = 0; !y->reached && i < tensor_size(y); i++)
+            y->grad[i] = n->op->first[b] ? NAN : 0;
+    }
+}
+
+// Runs a case; `later`: the gradients of the inputs hold 0.25 already, else they are undefined (NaN) and must be set. `only`:
+// the output that is used; −1: all are.
+static outcome run(const op *o, int which, double scale, backend b, const team *t, bool later, int only, arena *a)
 {
     graph g = { .step = a, .team = t, .backend = b, .record = true };
     outcome r = { case_inputs(o, &o->cases[which]), o->outputs, {0}, case_tensors(a, o, &o->cases[which], scale, (uint64_t)which) };
@@ -28,15 +45,9 @@ static outcome run(const op *o, int which, double scale, backend b, const team *
         if (r.in[i])
             r.in[i]->reached = later || !o->first[b];
     node *n = graph_apply(&g, o, o->cases[which].options, r.in, r.n);
-    const uint64_t address[] = { 11, RNG_TESTS };
-    rng random = rng_start(address, LEN(address));
-    for (int k = 0; k < o->outputs; k++) {
+    for (int k = 0; k < o->outputs; k++)
         r.out[k] = n->out[k];
-        if (n->out[k] && n->out[k]->grad) {
-            fill_random(n->out[k]->grad, tensor_size(n->out[k]), 1, &random);
-            n->out[k]->reached = true;
-        }
-    }
+    fill_output_gradients(n, b, only);
     (o->backward[b] ? o->backward[b] : o->backward[REFERENCE])(n, t);
     return r;
 }
@@ -57,7 +68,7 @@ static void compare(const tensor *fast, const tensor *slow, bool gradient, doubl
 
 static void compare_outcomes(const outcome *fast, const outcome *slow, double tolerance, const char *where)
 {
-    char what[160];
+    char what[240];
     for (int k = 0; k < fast->outputs; k++) {
         snprintf(what, sizeof what, "%s, output %d", where, k);
         if (slow->out[k] && slow->out[k]->type == REAL_TENSOR)
@@ -72,18 +83,25 @@ static void compare_outcomes(const outcome *fast, const outcome *slow, double to
     }
 }
 
+static void check_once(const op *o, int which, size_t s, bool later, int only, arena *a, const team *t)
+{
+    const arena_mark start = arena_save(a);
+    char where[160];
+    snprintf(where, sizeof where, "%s at %s, case %d, scale %g, %s, of output %d", o->name, cpu_level_names[cpu_current()], which,
+             scales[s][0], later ? "added" : "first", only);
+    const outcome slow = run(o, which, scales[s][0], REFERENCE, t, later, only, a);
+    const outcome fast = run(o, which, scales[s][0], CPU, t, later, only, a);
+    if (only < 0 || (slow.out[only] && slow.out[only]->grad))
+        compare_outcomes(&fast, &slow, scales[s][1] * (o->tolerance > 0 ? o->tolerance : 1e-5), where);
+    arena_restore(a, start);
+}
+
 static void check_case(const op *o, int which, arena *a, const team *t)
 {
     for (size_t s = 0; s < LEN(scales); s++)
-        for (int later = 0; later < 2; later++) {
-            const arena_mark start = arena_save(a);
-            char where[128];
-            snprintf(where, sizeof where, "%s at %s, case %d, scale %g, %s", o->name, cpu_level_names[cpu_current()], which, scales[s][0],
-                     later ? "added" : "first");
-            const outcome slow = run(o, which, scales[s][0], REFERENCE, t, later, a), fast = run(o, which, scales[s][0], CPU, t, later, a);
-            compare_outcomes(&fast, &slow, scales[s][1] * (o->tolerance > 0 ? o->tolerance : 1e-5), where);
-            arena_restore(a, start);
-        }
+        for (int later = 0; later < 2; later++)
+            for (int only = -1; only < (o->outputs > 1 ? o->outputs : 0); only++)
+                check_once(o, which, s, later, only, a, t);
 }
 
 static bool is_fast(const op *o) { return o->forward[CPU] || o->backward[CPU]; }
@@ -115,9 +133,9 @@ static bool same_bits(const tensor *x, const tensor *y)
 static void check_threads(const op *o, int which, arena *a, team *const *teams, int n)
 {
     const arena_mark start = arena_save(a);
-    const outcome one = run(o, which, 1, CPU, teams[0], true, a);
+    const outcome one = run(o, which, 1, CPU, teams[0], true, -1, a);
     for (int k = 1; k < n; k++) {
-        const outcome many = run(o, which, 1, CPU, teams[k], true, a);
+        const outcome many = run(o, which, 1, CPU, teams[k], true, -1, a);
         bool same = true;
         for (int i = 0; i < one.outputs; i++)
             same &= same_bits(one.out[i], many.out[i]);

@@ -25,9 +25,14 @@ static int tear_down(void **state)
     return 0;
 }
 
-#define NEAR(found, expected, tolerance) do { const double found_ = (found), expected_ = (expected); \
-    if (!(fabs(found_ - expected_) <= (tolerance))) { print_error("%s:%d: %.12g, expected %.12g\n", __FILE__, __LINE__, found_,
-            expected_); fail(); } } while (0)
+static void near_(double found, double expected, double tolerance, int line)
+{
+    if (!(fabs(found - expected) <= tolerance)) {
+        print_error("line %d: %.12g, expected %.12g\n", line, found, expected);
+        fail();
+    }
+}
+#define NEAR(found, expected, tolerance) near_(found, expected, tolerance, __LINE__)
 
 // Notes are broken into lines: joined again, so that their words can be looked for.
 static char *printed(const summary *s, table_format format, const table_options *o)
@@ -316,7 +321,8 @@ static void test_strange_files(void **state)
     static const char *const results[] = { "{}", "{\"status\": 3, \"measured\": [1], \"cost\": \"x\"}",
         "{\"status\": {\"status\": \"done\"}, \"measured\": {\"validation_curve\": {\"a\": 1}}}" };
     static const char *const evaluations[] = { "{}", "{\"lengths\": 3, \"positions\": []}",
-        "{\"lengths\": [1, {}, {\"length\": 18, \"floors\": [2]}], \"positions\": {\"position_errors\": [\"x\", null], \"first_errors\": [1]}, \"sequences\": 5}" };
+        "{\"lengths\": [1, {}, {\"length\": 18, \"floors\": [2]}], \"positions\": {\"position_errors\": [\"x\", null], "
+        "\"first_errors\": [1]}, \"sequences\": 5}" };
     summary *s = summary_new(&(summary_head){ "strange", "task", NULL }, memory);
     for (size_t i = 0; i < LEN(results); i++)
         for (size_t j = 0; j < LEN(evaluations); j++) {

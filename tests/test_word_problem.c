@@ -107,7 +107,15 @@ static void wrong_options(void **state)
         { "{ group: S12 }", "group 'S12': n of Sn is outside [2, 10]" },
         { "{ start: bos }", "group" },
         { "{ group: S5, scored: none }", "scored" },
-        { "{ group: S5, symbols: some }", "symbols" } };
+        { "{ group: S5, symbols: some }", "symbols" },
+        { "{ group: Z60, symbols: transpositions }", "symbols: Z60 is neither Sn nor An: its elements move no points" },
+        { "{ group: A4xZ5, symbols: { moves: 3 } }", "symbols: A4xZ5 is neither Sn nor An" },
+        { "{ group: A5, symbols: transpositions }", "symbols: their products are 1 of the 60 elements of A5; name the smaller group instead" },
+        { "{ group: S5, symbols: [1, 2, 3] }", "symbols: their products are 6 of the 120 elements of S5" },
+        { "{ group: S3, symbols: [1, 6] }", "symbols: 6 is no element of S3, which has 6" },
+        { "{ group: S3, symbols: [1, 2, 1] }", "symbols: 1 stands there twice" },
+        { "{ group: S3, symbols: [] }", "symbols: the list is empty" },
+        { "{ group: S3, tokens_per_symbol: 2, delay: 1 }", "delay: 1 and between: filler don't go together" } };
     arena *a = arena_new();
     for (size_t i = 0; i < LEN(wrong); i++) {
         diag *d = diag_new();
@@ -241,10 +249,67 @@ static void overlap(void **state)
     arena_free(a);
 }
 
+// Which elements are drawn: each of a set as often as another, and no other.
+static void symbol_sets(void **state)
+{
+    static const struct { const char *options; int n, elements[16]; } sets[] = {
+        { "{ group: S5, symbols: generators }",     5,  { 1, 2, 6, 24, 33 } },
+        { "{ group: S5, symbols: transpositions }", 11, { 0, 1, 2, 5, 6, 14, 21, 24, 54, 80, 105 } },
+        { "{ group: S5, symbols: { moves: 2 } }",   11, { 0, 1, 2, 5, 6, 14, 21, 24, 54, 80, 105 } },
+        { "{ group: Z5, symbols: [4, 1, 0] }",      3,  { 0, 1, 4 } } };
+    for (size_t i = 0; i < LEN(sets); i++) {
+        arena *a = arena_new();
+        const dataset data = open_word_problem(sets[i].options, a);
+        int drawn[120] = {0}, count[16], all = 0;
+        for (int k = 0; k < 20000; k++) {
+            int input[3], target[3];
+            dataset_example(&data, SPLIT_TRAIN, 3, k, input, target);
+            for (int t = 0; t < 3; t++)
+                drawn[input[t]]++;
+        }
+        for (int k = 0; k < sets[i].n; k++)
+            all += count[k] = drawn[sets[i].elements[k]];
+        assert_int_equal(all, 60000);
+        expect_uniform(count, sets[i].n, sets[i].options, 0);
+        assert_true(fabs(data.task->space(data.self, 3) - 3 * log2(sets[i].n)) < 1e-9);
+        arena_free(a);
+    }
+}
+
+// The likeliest state after t symbols of four adjacent transpositions and the cycle; the floors skip what stands between.
+static void generators_are_not_uniform(void **state)
+{
+    static const struct { int t; double share; } known[] = { { 1, .20 }, { 2, .16 }, { 4, .054 }, { 8, .018 } };
+    enum { N = 40000, L = 8 };
+    static int count[L][120];
+    arena *a = arena_new();
+    const dataset data = open_word_problem("{ group: S5, symbols: generators }", a);
+    for (int k = 0; k < N; k++) {
+        int input[L], target[L];
+        dataset_example(&data, SPLIT_TRAIN, L, k, input, target);
+        for (int t = 0; t < L; t++)
+            count[t][target[t]]++;
+    }
+    for (size_t i = 0; i < LEN(known); i++) {
+        int most = 0;
+        for (int state_ = 0; state_ < 120; state_++)
+            most = count[known[i].t - 1][state_] > most ? count[known[i].t - 1][state_] : most;
+        assert_true(fabs((double)most / N - known[i].share) < 0.01);
+    }
+    const dataset slow = open_word_problem("{ group: S5, tokens_per_symbol: 3, start: bos }", a);
+    int input[32], target[32], output[32];
+    dataset_example(&slow, SPLIT_TRAIN, 8, 0, input, target);
+    find_floor(&slow, "last-8-symbols")->predict(slow.self, input, 25, output);
+    for (int t = 0; t < 25; t++)
+        assert_true(target[t] == TASK_IGNORE || target[t] == output[t]);
+    arena_free(a);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(golden_vectors), cmocka_unit_test(asked_positions), cmocka_unit_test(lengths),
-        cmocka_unit_test(wrong_options), cmocka_unit_test(distribution), cmocka_unit_test(floors), cmocka_unit_test(overlap) };
+        cmocka_unit_test(wrong_options), cmocka_unit_test(distribution), cmocka_unit_test(floors), cmocka_unit_test(overlap),
+        cmocka_unit_test(symbol_sets), cmocka_unit_test(generators_are_not_uniform) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

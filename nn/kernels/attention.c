@@ -5,8 +5,12 @@
 INLINE int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 INLINE int64_t padded(int64_t n)           { return (n + W - 1) / W * W; }
 
-// How many positions query i sees.
+// Query i sees the positions from first_seen(i) to, not including, seen(i).
 INLINE int64_t seen(const attention_head *a, int64_t i) { return a->causal ? a->T - a->Tq + i + 1 : a->T; }
+INLINE int64_t first_seen(const attention_head *a, int64_t i)
+{
+    return a->window && seen(a, i) > a->window ? seen(a, i) - a->window : 0;
+}
 
 // to[k][Tp] = from[t, k]; Tp a multiple of W, zeros beyond T.
 static void turn(const float *from, int64_t step, int64_t T, int64_t K, int64_t Tp, float *to)
@@ -78,41 +82,64 @@ static __attribute__((noinline)) void multiply(int64_t rows, int64_t columns, in
     WITH_ROWS(rows, multiply_columns(ROWS, columns, depth, A, row, step, B, ldb, add, C, ldc))
 }
 
-// p[0 … columns) = softmax of the first `see` scores, zeros beyond. kept: the largest score and 1/Σ, for softmax_again. The
+// The lanes of x that stand for positions in [from, see), j being the first lane's; `other` in the rest.
+INLINE vec where_seen(vec x, vec other, int64_t j, int64_t from, int64_t see)
+{
+    if (see - j < W)
+        x = choose(first(see - j), x, other);
+    return from > j ? choose(first(from - j), other, x) : x;
+}
+
+// ALiBi: the newest position costs nothing. Never inlined, so that both passes fuse alike.
+static __attribute__((noinline)) void add_distances(float *p, int64_t see, int64_t columns, float slope)
+{
+    for (int64_t j = 0; j < columns; j++)
+        p[j] += slope * (float)(j - (see - 1));
+}
+
+// p[0 … columns) = softmax of the scores in [from, see), zeros elsewhere. kept: the largest score and 1/Σ, for softmax_again. The
 // largest is taken away before scaling: a difference, then a product, which no level can fuse, so that both give the same.
-static void softmax(float *p, int64_t see, int64_t columns, float scale, float kept[2])
+static void softmax(float *p, int64_t from, int64_t see, int64_t columns, float scale, float kept[2])
 {
     vec high = all(-__builtin_inff()), total = {0};
-    for (int64_t j = 0; j < see; j += W) {
-        const vec s = load(p + j);
-        high = vec_max(see - j < W ? choose(first(see - j), s, high) : s, high);
-    }
+    const int64_t start = from / W * W;
+    for (int64_t j = start; j < see; j += W)
+        high = vec_max(where_seen(load(p + j), high, j, from, see), high);
     kept[0] = largest(high);
-    for (int64_t j = 0; j < see; j += W) {
-        vec e = exp_vec((load(p + j) - all(kept[0])) * all(scale));
-        if (see - j < W)
-            e = choose(first(see - j), e, all(0));
+    for (int64_t j = 0; j < start; j += W)
+        store(p + j, all(0));
+    for (int64_t j = start; j < see; j += W) {
+        const vec e = where_seen(exp_vec((load(p + j) - all(kept[0])) * all(scale)), all(0), j, from, see);
         store(p + j, e);
         total += e;
     }
     kept[1] = 1 / sum(total);
-    for (int64_t j = 0; j < see; j += W)
+    for (int64_t j = start; j < see; j += W)
         store(p + j, load(p + j) * all(kept[1]));
     for (int64_t j = padded(see); j < columns; j += W)
         store(p + j, all(0));
 }
 
-static void softmax_again(float *p, int64_t see, int64_t columns, float scale, const float kept[2])
+static void softmax_again(float *p, int64_t from, int64_t see, int64_t columns, float scale, const float kept[2])
 {
     for (int64_t j = 0; j < columns; j += W) {
         const vec e = exp_vec((load(p + j) - all(kept[0])) * all(scale)) * all(kept[1]);
-        store(p + j, see - j >= W ? e : choose(first(see - j), e, all(0)));
+        store(p + j, where_seen(e, all(0), j, from, see));
     }
+}
+
+static void multiply_range(float *p, const float *m, int64_t from, int64_t see)
+{
+    for (int64_t j = from; j < see; j++)
+        p[j] *= m[j - from];
 }
 
 // Few positions and whole vectors: rows against rows, nothing turned or copied, the probabilities of a query in one vector.
 enum { FEW = 4 };
-static bool is_small(const attention_head *a) { return a->T <= FEW && a->K % W == 0; }
+static bool is_small(const attention_head *a)
+{
+    return a->T <= FEW && a->K % W == 0 && !a->window && a->slope == 0 && !a->draw;
+}
 
 // Lane j: x·(row j), for the rows that are seen; zero beyond.
 INLINE vec dots(const float *x, const float *row, int64_t step, int64_t see, int64_t K)
@@ -188,16 +215,24 @@ void KERNEL(attention)(const attention_head *a, float *scratch)
         return;
     }
     const int64_t Tp = padded(a->T);
-    float *turned = scratch, *P = turned + a->K * Tp, kept[2];
-    scratch = P + MR * Tp;
+    float *turned = scratch, *P = turned + a->K * Tp, *multiplier = P + MR * Tp, kept[2];
+    scratch = multiplier + Tp;
     const rows v = rows_of(a->v, a->kv_step, a->T, a->K, &scratch);
     turn(a->k, a->kv_step, a->T, a->K, Tp, turned);
     for (int64_t i = 0; i < a->Tq; i += MR) {
-        const int64_t m = least(MR, a->Tq - i), see = seen(a, i + m - 1), columns = padded(see);
-        multiply(m, columns, a->K, a->q + i * a->q_step, a->q_step, 1, turned, Tp, false, P, Tp);
-        for (int64_t r = 0; r < m; r++)
-            softmax(P + r * Tp, seen(a, i + r), columns, a->scale, a->kept ? a->kept + 2 * (i + r) : kept);
-        multiply(m, a->K, see, P, Tp, 1, v.at, v.step, false, a->y + i * a->y_step, a->y_step);
+        const int64_t m = least(MR, a->Tq - i), low = first_seen(a, i) / W * W, see = seen(a, i + m - 1) - low, columns = padded(see);
+        multiply(m, columns, a->K, a->q + i * a->q_step, a->q_step, 1, turned + low, Tp, false, P, Tp);
+        for (int64_t r = 0; r < m; r++) {
+            const int64_t from = first_seen(a, i + r) - low, to = seen(a, i + r) - low;
+            if (a->slope != 0)
+                add_distances(P + r * Tp, to, columns, a->slope);
+            softmax(P + r * Tp, from, to, columns, a->scale, a->kept ? a->kept + 2 * (i + r) : kept);
+            if (a->draw) {
+                a->draw(a->dropped, to - from, multiplier);
+                multiply_range(P + r * Tp, multiplier, from, to);
+            }
+        }
+        multiply(m, a->K, see, P, Tp, 1, v.at + low * v.step, v.step, false, a->y + i * a->y_step, a->y_step);
     }
 }
 
@@ -212,36 +247,63 @@ static void softmax_back(const float *p, float *dp, int64_t columns, float scale
         store(dp + j, load(p + j) * (load(dp + j) - mean) * all(scale));
 }
 
-typedef struct back { const attention_head *a; int64_t Tp; float *P, *dS; rows q, k, dy; const float *k_turned, *v_turned; } back;
+typedef struct back { const attention_head *a; int64_t Tp; float *P, *dS, *multiplier; rows q, k, dy; const float *k_turned, *v_turned; } back;
+
+// Columns of P and dS are wanted, zero, to MR − 1 before and behind what a query sees.
+INLINE int64_t first_needed(const attention_head *a, int64_t i)
+{
+    const int64_t from = first_seen(a, i) - (MR - 1);
+    return from > 0 ? from / W * W : 0;
+}
+
+// Query i's rows of scores and of dy·vᵀ, whose first column is position `low`, become P (as dropped, for dv) and dS.
+static void query_back(const back *s, int64_t i, int64_t low, int64_t columns, float *p, float *ds)
+{
+    const attention_head *a = s->a;
+    const int64_t from = first_seen(a, i) - low, to = seen(a, i) - low;
+    if (a->slope != 0)
+        add_distances(p, to, columns, a->slope);
+    softmax_again(p, from, to, columns, a->scale, a->kept + 2 * i);
+    if (a->draw) {
+        a->draw(a->dropped, to - from, s->multiplier);
+        multiply_range(ds, s->multiplier, from, to);
+    }
+    softmax_back(p, ds, columns, a->scale);
+    if (a->draw)
+        multiply_range(p, s->multiplier, from, to);
+}
 
 // P and dS of the queries [from, to), and what those give to dq. Columns are zero to MR − 1 beyond what is seen.
 static void queries_back(const back *s, int64_t from, int64_t to)
 {
     const attention_head *a = s->a;
     for (int64_t i = from; i < to; i += MR) {
-        const int64_t m = least(MR, to - i), see = seen(a, i + m - 1), columns = padded(least(a->T, see + MR - 1));
-        float *p = s->P + (i - from) * s->Tp, *ds = s->dS + (i - from) * s->Tp;
-        multiply(m, columns, a->K, a->q + i * a->q_step, a->q_step, 1, s->k_turned, s->Tp, false, p, s->Tp);
-        multiply(m, columns, a->K, a->dy + i * a->y_step, a->y_step, 1, s->v_turned, s->Tp, false, ds, s->Tp);
-        for (int64_t r = 0; r < m; r++) {
-            softmax_again(p + r * s->Tp, seen(a, i + r), columns, a->scale, a->kept + 2 * (i + r));
-            softmax_back(p + r * s->Tp, ds + r * s->Tp, columns, a->scale);
-        }
+        const int64_t m = least(MR, to - i), see = seen(a, i + m - 1), low = first_needed(a, i);
+        const int64_t columns = padded(least(a->T, see + MR - 1)) - low;
+        float *p = s->P + (i - from) * s->Tp + low, *ds = s->dS + (i - from) * s->Tp + low;
+        multiply(m, columns, a->K, a->q + i * a->q_step, a->q_step, 1, s->k_turned + low, s->Tp, false, p, s->Tp);
+        multiply(m, columns, a->K, a->dy + i * a->y_step, a->y_step, 1, s->v_turned + low, s->Tp, false, ds, s->Tp);
+        for (int64_t r = 0; r < m; r++)
+            query_back(s, i + r, low, columns, p + r * s->Tp, ds + r * s->Tp);
         if (a->dq)
-            multiply(m, a->K, see, ds, s->Tp, 1, s->k.at, s->k.step, a->add_q, a->dq + i * a->q_step, a->q_step);
+            multiply(m, a->K, see - low, ds, s->Tp, 1, s->k.at + low * s->k.step, s->k.step, a->add_q, a->dq + i * a->q_step,
+                     a->q_step);
     }
 }
 
-// What the queries [from, to) give to dk and dv: sums over the queries, from the first that sees a position.
+// What the queries [from, to) give to dk and dv: sums over the queries that see a position. The first block of queries sets
+// what it does not add to.
 static void positions_back(const back *s, int64_t from, int64_t to)
 {
     const attention_head *a = s->a;
     const bool add = a->add_kv || from > 0;
-    for (int64_t j = 0; j < (add ? seen(a, to - 1) : a->T); j += MR) {
-        const int64_t m = least(MR, a->T - j), sees = a->causal ? j - (a->T - a->Tq) : 0;
-        const int64_t i = sees < from ? from : least(sees, to), at = (i - from) * s->Tp + j;
-        multiply(m, a->K, to - i, s->dS + at, 1, s->Tp, s->q.at + i * s->q.step, s->q.step, add, a->dk + j * a->kv_step, a->kv_step);
-        multiply(m, a->K, to - i, s->P + at, 1, s->Tp, s->dy.at + i * s->dy.step, s->dy.step, add, a->dv + j * a->kv_step, a->kv_step);
+    const int64_t before = a->T - a->Tq;                // positions in front of the first query's own
+    for (int64_t j = add ? first_seen(a, from) / MR * MR : 0; j < (add ? seen(a, to - 1) : a->T); j += MR) {
+        const int64_t m = least(MR, a->T - j), sees = a->causal ? j - before : 0;
+        const int64_t i = sees < from ? from : least(sees, to), end = a->window ? least(to, j + m - 1 + a->window - before) : to;
+        const int64_t at = (i - from) * s->Tp + j, n = end > i ? end - i : 0;
+        multiply(m, a->K, n, s->dS + at, 1, s->Tp, s->q.at + i * s->q.step, s->q.step, add, a->dk + j * a->kv_step, a->kv_step);
+        multiply(m, a->K, n, s->P + at, 1, s->Tp, s->dy.at + i * s->dy.step, s->dy.step, add, a->dv + j * a->kv_step, a->kv_step);
     }
 }
 
@@ -258,7 +320,8 @@ void KERNEL(attention_back)(const attention_head *a, int64_t block, float *scrat
     s.v_turned = v_turned;
     s.P = v_turned + a->K * s.Tp;
     s.dS = s.P + block * s.Tp;
-    scratch = s.dS + block * s.Tp;
+    s.multiplier = s.dS + block * s.Tp;
+    scratch = s.multiplier + s.Tp;
     s.q = rows_of(a->q, a->q_step, a->Tq, a->K, &scratch);
     s.k = rows_of(a->k, a->kv_step, a->T, a->K, &scratch);
     s.dy = rows_of(a->dy, a->y_step, a->Tq, a->K, &scratch);

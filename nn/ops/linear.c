@@ -132,7 +132,8 @@ static const op_case linear_cases[] = {
     { .in = {{5, 8}, {8, 12}, {12}}, .options = PART(4, 4) },     { .in = {{9, 3}, {3, 48}, {0}}, .options = PART(17, 31) },
     { .in = {{6, 5}, {7, 5}, {7}}, .options = TRANSPOSED(7) },    { .in = {{3, 33}, {13, 33}, {0}}, .options = TRANSPOSED(13) },
     { .in = {{300, 32}, {32, 96}, {96}}, .options = WHOLE(96) },  { .in = {{40, 64}, {64, 192}, {192}}, .options = PART(64, 128) },
-    { .in = {{259, 20}, {20, 20}, {20}}, .options = WHOLE(20) },
+    { .in = {{259, 20}, {20, 20}, {20}}, .options = WHOLE(20) },  { .in = {{40, 1100}, {1100, 40}, {40}}, .options = WHOLE(40) },
+    { .in = {{1500, 17}, {17, 30}, {30}}, .options = WHOLE(30) },
 };
 
 const op op_linear = {
