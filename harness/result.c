@@ -36,10 +36,11 @@ static json_t *measured_json(const setup *s, const json_t *log, const train_outc
     json_t *stages = events(log, "stage", stage_keys, true), *loss = events(log, "train", loss_keys, false);
     const json_t *last = json_array_get(loss, json_array_size(loss) - 1);
     const int stage = (int)json_array_size(stages) - 1;
-    const int longest = (int)json_int_at(json_array_get(stages, stage), "length", 1);
+    enum { FAR = 4096 };                                            // a space this long that is still seen whole has no novel length
+    const int novel = dataset_novel_from(&s->data, (double)out->examples, FAR);
     return json_pack("{s:I, s:I, s:i, s:i, s:o, s:o, s:o}", "steps", json_integer_value(json_array_get(last, 0)),
                      "examples", (json_int_t)out->examples, "stage_reached", stage,
-                     "novel_from", dataset_novel_from(&s->data, (double)out->examples, longest), "stages", stages, "loss_curve", loss,
+                     "novel_from", novel > FAR ? -1 : novel, "stages", stages, "loss_curve", loss,
                      "validation_curve", events(log, "validation", check_keys, true));
 }
 

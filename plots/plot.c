@@ -129,14 +129,29 @@ static const model_summary *floors_of(const figure *f)
     return first;
 }
 
+// Of the shallow strategies the strongest at the greatest length is drawn (the table has them all); NULL: none. A terminal's
+// curves have no colours to keep apart: only chance.
+static const floor_summary *drawn_floor(const figure *f, const model_summary *m)
+{
+    const floor_summary *strongest = NULL;
+    for (int k = 0; m && f->kind->floors && f->format != PLOT_TERM && k < m->n_floors; k++) {
+        const double *error = m->floors[k].error;
+        const int last = m->n_lengths - 1;
+        if (!isnan(error[last]) && (!strongest || error[last] < strongest->error[last]))
+            strongest = &m->floors[k];
+    }
+    return strongest;
+}
+
 static void put_floor_data(figure *f, const model_summary *m)
 {
-    for (int k = 0; m && f->kind->floors && k < m->n_floors; k++) {
-        fprintf(f->script, "$floor%d << EOD\n", k);
+    const floor_summary *floor = drawn_floor(f, m);
+    if (floor) {
+        fputs("$floor << EOD\n", f->script);
         for (int i = 0; i < m->n_lengths; i++)
-            if (!isnan(m->floors[k].error[i])) {
-                fprintf(f->script, "%d %.9g\n", m->lengths[i], m->floors[k].error[i]);
-                f->largest = fmax(f->largest, m->floors[k].error[i]);
+            if (!isnan(floor->error[i])) {
+                fprintf(f->script, "%d %.9g\n", m->lengths[i], floor->error[i]);
+                f->largest = fmax(f->largest, floor->error[i]);
             }
         fputs("EOD\n", f->script);
     }
@@ -362,40 +377,30 @@ static void put_median(figure *f, int i)
             look.dashed ? DASHED : SOLID, look.filled, look.colour, title);
 }
 
-// Floors lie behind the curves, but stand last in the legend. A terminal's curves have no colours to keep apart: only chance.
-static int drawn_floors(const figure *f, const model_summary *m)
-{
-    return m && f->kind->floors && f->format != PLOT_TERM ? m->n_floors : 0;
-}
-
+// Floors lie behind the curves, but stand last in the legend.
 static bool draws_chance(const figure *f, const model_summary *m)
 {
     return m && f->kind->chance && !isnan(m->chance);
 }
 
-static const char *floor_style(int k, arena *a)                 // −1: chance
-{
-    static const char *const looks[] = { "dashtype (20,12) linecolor rgb '#808080'", "dashtype (5,8) linecolor rgb '#808080'",
-        "dashtype (20,8,4,8) linecolor rgb '#a0a0a0'" };
-    return arena_text(a, "with lines linewidth 1.5 %s", k < 0 ? "dashtype (30,9,5,9) linecolor rgb '#404040'"
-        : looks[k % (int)LEN(looks)]);
-}
+static const char chance_style[] = "with lines linewidth 1.5 dashtype (30,9,5,9) linecolor rgb '#404040'";
+static const char floor_style[]  = "with lines linewidth 1.5 dashtype (5,8) linecolor rgb '#808080'";
 
 static void put_floors(const figure *f, const model_summary *m)
 {
     if (draws_chance(f, m))
-        fprintf(f->script, ", %.9g %s %s", m->chance, floor_style(-1, f->arena), f->format == PLOT_TERM ? "title 'chance'"
+        fprintf(f->script, ", %.9g %s %s", m->chance, chance_style, f->format == PLOT_TERM ? "title 'chance'"
             : "notitle");
-    for (int k = 0; k < drawn_floors(f, m); k++)
-        fprintf(f->script, ", $floor%d using 1:2 %s notitle", k, floor_style(k, f->arena));
+    if (drawn_floor(f, m))
+        fprintf(f->script, ", $floor using 1:2 %s notitle", floor_style);
 }
 
 static void put_floor_legend(const figure *f, const model_summary *m)
 {
     if (draws_chance(f, m) && f->format != PLOT_TERM)
-        fprintf(f->script, ", keyentry %s title 'chance'", floor_style(-1, f->arena));
-    for (int k = 0; k < drawn_floors(f, m); k++)
-        fprintf(f->script, ", keyentry %s title %s", floor_style(k, f->arena), quoted(m->floors[k].name, f->arena));
+        fprintf(f->script, ", keyentry %s title 'chance'", chance_style);
+    if (drawn_floor(f, m))
+        fprintf(f->script, ", keyentry %s title %s", floor_style, quoted(drawn_floor(f, m)->name, f->arena));
 }
 
 // The curves' text comes first into memory: only then is it known what the notes must explain.
@@ -432,7 +437,7 @@ static bool put_script(figure *f, error *err)
         return error_set(err, f->kind->positions ? "nothing to draw: no run of '%s' has errors by position yet"
             : "nothing to draw: no run of '%s' has been evaluated yet", f->s->head.sweep);
     const model_summary *floors = floors_of(f);
-    f->floors = draws_chance(f, floors) + drawn_floors(f, floors);
+    f->floors = draws_chance(f, floors) + (drawn_floor(f, floors) != NULL);
     put_terminal(f);
     put_data(f);
     put_floor_data(f, floors);
