@@ -17,6 +17,7 @@ typedef struct architecture {
     void    (*step)   (const network *, stream *, const int *tokens, real *y);      // [B] → [B, D]
     int     (*versions)(const void *options, const object **used, int room);  // the mixers it uses, for the identity
     int     (*depth)  (const void *options, int64_t tokens);                  // PSM: most Agg in sequence; NULL: no such thing
+    int64_t (*state_bytes)(const void *options, int64_t tokens);              // of one stream after them, by theory; NULL: its mixers'
 } architecture;
 
 extern const architecture *const architecture_list[];     // made by the build: those with a file of their own

@@ -2,5 +2,5 @@
 #pragma once
 #include "architectures/mixer.h"
 
-typedef struct attention_config { int heads; } attention_config;
+typedef struct attention_config { int heads, window; } attention_config;         // window 0: none
 extern const mixer mixer_attention;

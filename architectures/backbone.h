@@ -3,13 +3,12 @@
 #pragma once
 #include "architectures/block.h"
 
-typedef enum { POSITIONS_NONE, POSITIONS_LEARNED } backbone_positions;
-
 typedef struct backbone_options {
     common_options common;
     int            layers;              // of one mixer
     block_options  block;
-    int            positions, max_length;
+    int            max_length;
+    int            loop;                // times the stack is run, with the same weights
     param_list     stack;               // of hybrid: param_object, a mixer each
 } backbone_options;
 

@@ -4,7 +4,7 @@
 #include <string.h>
 
 enum { BACKBONE_VERSION = 1 };
-static const char *const position_words[] = { "none", "learned", NULL };
+static const char *const position_words[] = { "none", "learned", "rope", "alibi", NULL };
 
 #define FIELD(name, type, field, initial, lo, hi, of, help) \
     { name, type, offsetof(backbone_options, field), initial, lo, hi, of, help, 0 }
@@ -14,10 +14,33 @@ static const param backbone_params[] = {
     FIELD("norm",       PARAM_CHOICE, block.norm,      "layer", 0, 0,       block_norm_words, "before mixer, MLP and head"),
     FIELD("norm_eps",   PARAM_REAL,   block.norm_eps,  "1e-5",  0, 1,       0, "added to the variance"),
     FIELD("mlp",        PARAM_CHOICE, block.mlp,       "gelu",  0, 0,       mlp_words, "behind each mixer"),
-    FIELD("mlp_width",  PARAM_INT,    block.mlp_width, "auto",  1, 1 << 20, 0, "inner width; auto: 4·d_model"),
-    FIELD("positions",  PARAM_CHOICE, positions,       "none",  0, 0,       position_words, "added to the token embedding"),
+    FIELD("mlp_width",  PARAM_INT,    block.mlp_width, "auto",  1, 1 << 20, 0, "inner width; auto: 4·d_model, for swiglu 8/3·d_model to the next 256"),
+    FIELD("positions",  PARAM_CHOICE, block.positions, "none",  0, 0,       position_words, "learned: added to the embedding; rope, alibi: in attention"),
     FIELD("max_length", PARAM_INT,    max_length,      "1024",  1, 1 << 24, 0, "rows of learned positions, tokens"),
+    FIELD("rope_base",  PARAM_REAL,   block.rope_base, "10000", 1, 1e9,     0, "rope: pair i of a head turns by base^(-2i/width) a token"),
+    FIELD("short_conv", PARAM_CHOICE, block.short_conv, "0",    0, 0,       short_conv_words, "width of a causal convolution, then SiLU, before each mixer"),
+    FIELD("residual",   PARAM_BOOL,   block.residual,  "true",  0, 0,       0, "add to the stream; false: replace it, a bare stack"),
+    FIELD("loop",       PARAM_INT,    loop,            "1",     1, 256,     0, "times the stack is run, with the same weights"),
+    FIELD("dropout",    PARAM_REAL,   block.dropout,   "0",     0, 0.99,    0, "of embedding, attention probabilities, branches, in training"),
 };
+
+// rope and alibi need a mixer that heeds them, rope an even width of its heads.
+static void check_positions(const mixer *one, const backbone_options *o, mark at, diag *d)
+{
+    const char *word = position_words[o->block.positions];
+    bool heeded = false;
+    if (o->block.positions != POSITIONS_ROPE && o->block.positions != POSITIONS_ALIBI)
+        return;
+    for (int i = 0; i < (one ? 1 : o->stack.n); i++) {
+        const backbone_use use = backbone_layer(one, o, i);
+        const int width = use.mixer->head_width ? use.mixer->head_width(use.options, o->common.d_model) : 0;
+        heeded |= width > 0;
+        if (o->block.positions == POSITIONS_ROPE && width % 2)
+            diag_error(d, at, "positions: rope turns pairs, but a head is %d wide; write another number of heads", width);
+    }
+    if (!heeded)
+        diag_error(d, at, "positions: %s act in attention, of which there is none; write positions: none or learned", word);
+}
 
 // Common to all: `one` is the only mixer, or NULL for hybrid.
 static bool derived_check(const mixer *one, const void *options, mark at, diag *d)
@@ -31,13 +54,17 @@ static bool derived_check(const mixer *one, const void *options, mark at, diag *
         if (use.mixer->fits)
             use.mixer->fits(use.options, o->common.d_model, at, d);
     }
+    if (o->common.d_model > 0 && diag_errors(d) == before)
+        check_positions(one, o, at, d);
+    if (one && one->convolves && o->block.short_conv != SHORT_CONV_NONE)
+        diag_error(d, at, "short_conv: %s has a convolution of its own; write short_conv: 0", one->name);
     return diag_errors(d) == before;
 }
 
 static bool derived_fits(const void *options, int64_t tokens, mark at, diag *d)
 {
     const backbone_options *o = options;
-    if (o->positions != POSITIONS_LEARNED || tokens <= o->max_length)
+    if (o->block.positions != POSITIONS_LEARNED || tokens <= o->max_length)
         return true;
     diag_error(d, at, "learned positions reach max_length: %d, but %lld tokens are asked for; write max_length: %lld, "
                "or other positions", o->max_length, (long long)tokens, (long long)tokens);
@@ -58,17 +85,30 @@ static int derived_versions(const mixer *one, const void *options, const object 
     return n;
 }
 
-// An object's functions see its options, not itself: one pair of functions for each place in the list of derived architectures.
+static int64_t derived_state_bytes(const mixer *one, const void *options, int64_t tokens)
+{
+    const backbone_options *o = options;
+    int64_t bytes = 0;
+    for (int i = 0; i < backbone_layers(one, options); i++) {
+        const backbone_use use = backbone_layer(one, options, i);
+        bytes += block_state_bytes(&o->block, use.mixer, use.options, o->common.d_model, tokens);
+    }
+    return o->loop * bytes;
+}
+
+// An object's functions see its options, not itself: three functions for each place in the list of derived architectures.
 static const mixer *mixer_of[16];
 #define PLACES(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14) X(15)
 #define FUNCTIONS(i) \
     static bool check_##i(const void *o, mark at, diag *d) { return derived_check(mixer_of[i], o, at, d); } \
-    static int versions_##i(const void *o, const object **used, int room) { return derived_versions(mixer_of[i], o, used, room); }
-#define ROW(i) { check_##i, versions_##i },
+    static int versions_##i(const void *o, const object **used, int room) { return derived_versions(mixer_of[i], o, used, room); } \
+    static int64_t state_bytes_##i(const void *o, int64_t tokens) { return derived_state_bytes(mixer_of[i], o, tokens); }
+#define ROW(i) { check_##i, versions_##i, state_bytes_##i },
 PLACES(FUNCTIONS)
 static const struct {
     bool (*check)(const void *, mark, diag *);
     int  (*versions)(const void *, const object **, int);
+    int64_t (*state_bytes)(const void *, int64_t);
 } functions[] = { PLACES(ROW) };
 
 // The block's text gives other defaults to the backbone's options.
@@ -123,7 +163,7 @@ static architecture *derive(const mixer *one, int place, arena *a)
     *made = (architecture){
         .version = BACKBONE_VERSION, .check = functions[place].check, .mixer = one, .fits = derived_fits,
         .build = backbone_build, .forward = backbone_forward, .begin = backbone_begin, .step = backbone_step,
-        .versions = functions[place].versions,
+        .versions = functions[place].versions, .state_bytes = functions[place].state_bytes,
     };
     if (one) {
         made->name = one->architecture, made->source = one->source, made->summary = one->summary;

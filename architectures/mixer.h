@@ -5,6 +5,10 @@
 #include "nn/model.h"
 #include "nn/ops.h"
 
+// How a model knows where a token stands: by a table added to the embedding, by turning queries and keys (RoPE), by a cost of
+// distance (ALiBi). The latter two are the backbone's option and the mixer's to heed.
+typedef enum { POSITIONS_NONE, POSITIONS_LEARNED, POSITIONS_ROPE, POSITIONS_ALIBI } position_kind;
+
 // One use of a mixer in a model.
 typedef struct mixer mixer;
 typedef struct layer {
@@ -13,6 +17,8 @@ typedef struct layer {
     const char  *prefix;                // "layers.0.mixer", "agg.1.mixer"
     int          D;                     // width of the model
     tensor     **weight;                // the mixer's own, as its build left them
+    position_kind positions;            // what the backbone says to mixers with positions of their own …
+    double      rope_base, dropout;     // … and to those with probabilities, which dropout thins while training
 } layer;
 
 // Inference, token by token, for B sequences at once. What must last from token to token is taken from `memory` (its bytes
@@ -37,6 +43,8 @@ struct mixer {
     // [B, D] → [B, D]; y NULL: only the state is wanted.
     void     (*step)   (const layer *, stream *, void *state, const real *x, real *y);
     int64_t  (*state_bytes)(const void *options, int D, int64_t T);               // after T tokens, one sequence, by theory
+    int      (*head_width)(const void *options, int D);         // of a mixer that heeds rope and alibi; NULL: it has no positions
+    bool     convolves;                 // has a short convolution of its own: the backbone adds none
 };
 
 extern const mixer *const mixer_list[];          // made by the build

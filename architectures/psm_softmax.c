@@ -26,7 +26,7 @@ typedef struct psm_options {
     common_options   common;
     int              chunk, agg_layers, inf_layers, shared, identity, agg_mask, bracketing, mlp_width;
     bool             encoder_norm, left_residual, segment;
-    double           norm_eps;
+    double           norm_eps, dropout;
     attention_config attention;
 } psm_options;
 
@@ -45,6 +45,7 @@ static const param psm_params[] = {
     BOOL  (psm_options, segment,       "false", "a learned [2·chunk, d_model] tells left from right in Agg and Inf"),
     INT   (psm_options, mlp_width,  "auto", 1, 1 << 20, "inner width of the blocks' MLPs; auto: 4·d_model"),
     REAL  (psm_options, norm_eps,   "1e-5", 0, 1, "added to the variance by every norm"),
+    REAL  (psm_options, dropout,    "0", 0, 0.99, "of embedding, attention probabilities, branches, in training"),
     {0}
 };
 
@@ -80,7 +81,8 @@ static block *build_blocks(network *n, const char *prefix, int layers)
 {
     const psm_options *o = n->options;
     model *m = &n->model;
-    const block_options b = { .norm = BLOCK_NORM_LAYER, .mlp = MLP_GELU, .mlp_width = o->mlp_width, .norm_eps = o->norm_eps };
+    const block_options b = { .norm = BLOCK_NORM_LAYER, .mlp = MLP_GELU, .mlp_width = o->mlp_width, .norm_eps = o->norm_eps,
+                              .residual = true, .dropout = o->dropout };
     block *blocks = arena_take(m->life, (size_t)layers * sizeof *blocks);
     for (int i = 0; i < layers; i++)
         block_build(m, &blocks[i], arena_text(m->life, "%s.%d", prefix, i), &b, &mixer_attention, &o->attention,
@@ -202,6 +204,7 @@ static tensor *encode(const network *n, graph *g, tensor *tokens)               
     const psm_options *o = n->options;
     const psm *p = n->self;
     tensor *x = nn_embed(g, tokens, n->embedding, p->positions);                // positions start again in each chunk
+    x = nn_dropout(g, x, o->dropout);
     return o->encoder_norm ? norm_forward(&p->agg_norm, g, (residual){ x, NULL }) : x;
 }
 
@@ -425,9 +428,24 @@ static int psm_depth(const void *options, int64_t tokens)
     return depth;
 }
 
+// The chunk at hand, the counter's roots and folds (c vectors each, at most two for each doubling of n = tokens/c), and the keys
+// and values that Inf has read since the chunk began.
+static int64_t psm_state_bytes(const void *options, int64_t tokens)
+{
+    const psm_options *o = options;
+    const int64_t c = o->chunk, n = (tokens - 1) / c, read = (tokens - 1) % c + 1;         // chunks behind, tokens of the one at hand
+    int64_t kept = 0;
+    for (int64_t m = 1; m <= n && o->bracketing == BLELLOCH; m *= 2)
+        kept += 1 + (3 * m <= n);
+    if (o->bracketing == LEFT_FOLD)
+        kept = n > 0;
+    const int64_t prefix = n > 0 || o->identity == IDENTITY_LEARNED ? c : 0;
+    return (c + kept * c + o->inf_layers * 2 * (prefix + read)) * o->common.d_model * (int64_t)sizeof(real);
+}
+
 const architecture architecture_psm_softmax = {
     .name = "psm-softmax", .source = "arXiv:2506.10918", .summary = "prefix-scannable model, transformer form", .version = 1,
     .options = psm_params, .options_size = sizeof(psm_options), .check = psm_check,
     .build = psm_build, .stage = psm_stage, .forward = psm_forward, .begin = psm_begin, .step = psm_step,
-    .versions = psm_versions, .depth = psm_depth,
+    .versions = psm_versions, .depth = psm_depth, .state_bytes = psm_state_bytes,
 };

@@ -16,5 +16,6 @@ typedef struct command {
 } command;
 
 extern const command command_run, command_status, command_table, command_plot, command_list, command_sample, command_bench;
+extern const command command_check, command_forward, command_init;
 
 int wrong_input(diag *);                            // prints the reports; EXIT_WRONG_INPUT

@@ -55,7 +55,7 @@ typedef struct outputs { named_array array[4200]; int n; } outputs;
 static void add_output(outputs *out, const char *name, const tensor *x, const void *data)
 {
     named_array *made = &out->array[out->n++];
-    *made = (named_array){ .name = name, .type = TYPE, .rank = x->rank, .data = (void *)data };
+    *made = (named_array){ .name = name, .type = (array_type)TYPE, .rank = x->rank, .data = (void *)data };
     memcpy(made->dim, x->dim, sizeof made->dim);
 }
 

@@ -4,8 +4,15 @@
 #include "architectures/architecture.h"
 #include "harness/command.h"
 #include "harness/options.h"
+#include "harness/weights_list.h"
 #include "nn/optimizer.h"
 #include "tasks/task.h"
+
+typedef struct list_flags { bool weights; } list_flags;
+static const param list_params[] = {
+    BOOL(list_flags, weights, "false", "every weight of the architectures (or of the one named), as Markdown"),
+    {0}
+};
 
 typedef struct shelf { const char *name; const object_family *family; } shelf;
 enum { SHELVES = 5 };
@@ -39,8 +46,26 @@ static void print_object(const shelf *s, const object *o)
     if (s->family == task_family()) print_task((const task *)o);
 }
 
+static int list_weights(const char *name, arena *a, diag *d)
+{
+    const object_family *family = architecture_family();
+    const char *known[64];
+    int found = 0;
+    for (int i = 0; i < family->n; i++) {
+        known[i] = family->entries[i]->name;
+        if (name && strcmp(name, known[i]) != 0) continue;
+        weights_list_print(family->entries[i], stdout, a);
+        found++;
+    }
+    if (found) return EXIT_DONE;
+    const char *near = diag_nearest(name, known, family->n);
+    diag_error(d, (mark){0}, "no architecture is called '%s'%s%s%s", name, near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+    return wrong_input(d);
+}
+
 static int run_list(const void *flags, const char *const *words, int n, arena *a, diag *d)
 {
+    if (((const list_flags *)flags)->weights) return list_weights(n ? words[0] : NULL, a, d);
     shelf shelves[SHELVES];
     fill_shelves(shelves);
     const char *known[256] = { "sweep" };
@@ -73,5 +98,5 @@ static int run_list(const void *flags, const char *const *words, int n, arena *a
 
 const command command_list = {
     .name = "list", .arguments = "[WHAT|NAME]", .summary = "architectures, mixers, tasks, optimizers, schedules; or all options of one",
-    .most = 1, .run = run_list,
+    .flags = list_params, .flags_size = sizeof(list_flags), .most = 1, .run = run_list,
 };

@@ -6,6 +6,7 @@
 #include "harness/command.h"
 #include "harness/estimate.h"
 #include "harness/runner.h"
+#include "harness/select.h"
 #include "plots/plot.h"
 #include "results/table.h"
 
@@ -14,7 +15,7 @@
 
 // ---- a sweep, the cells chosen, and what the store holds of them
 
-typedef struct opened { sweep *sweep; bool *chosen; store *store; } opened;
+typedef struct opened { sweep *sweep; bool *chosen; store *store; selection selection; } opened;
 
 static bool choose(opened *o, const char *only, arena *a, diag *d)
 {
@@ -65,14 +66,23 @@ static const char *task_title(const cell_options *o, arena *a)
     return text;
 }
 
+static bool is_reported(const opened *o, const cell *c)
+{
+    return !c->trial && o->selection.reported[c->variant - o->sweep->variant];
+}
+
 static summary *summarise(opened *o, const char *folder, arena *a, error *e)
 {
     o->store = store_open(folder, false, a, e);
-    if (!o->store) return NULL;
-    summary *s = summary_new(&(summary_head){ .sweep = o->sweep->name, .task = task_title(&o->sweep->variant[0].options, a) }, a);
+    if (!o->store || !select_points(&o->selection, o->sweep, o->store, a, e)) return NULL;
+    if (o->selection.open)
+        fprintf(stderr, "%d model%s: the trials of 'select' have not all ended; nothing is reported of %s yet\n", o->selection.open,
+                o->selection.open == 1 ? "" : "s", o->selection.open == 1 ? "it" : "them");
+    summary *s = summary_new(&(summary_head){ .sweep = o->sweep->name, .task = task_title(&o->sweep->variant[0].options, a),
+                                              .selection = o->selection.sentence }, a);
     for (int i = 0; i < o->sweep->n; i++) {
         const cell *c = &o->sweep->cell[i];
-        if (o->chosen[i] && !store_read(o->store, c->id, c->evaluation, add_row, &(adding){ s, c }, e)) return NULL;
+        if (o->chosen[i] && is_reported(o, c) && !store_read(o->store, c->id, c->evaluation, add_row, &(adding){ s, c }, e)) return NULL;
     }
     summary_finish(s);
     return s;
@@ -119,6 +129,17 @@ static int show_results(opened *o, const char *folder, arena *a)
     return EXIT_DONE;
 }
 
+// The trials of `select`, or the runs that are reported.
+static run_counts run_part(const opened *o, bool trials, const run_options *options, arena *a, error *e)
+{
+    bool *part = arena_take(a, o->sweep->n * sizeof(bool));
+    for (int i = 0; i < o->sweep->n; i++) {
+        const cell *c = &o->sweep->cell[i];
+        part[i] = o->chosen[i] && (trials ? c->trial : is_reported(o, c));
+    }
+    return run_cells(o->sweep, part, options, e);
+}
+
 static int run_run(const void *flags, const char *const *words, int n, arena *a, diag *d)
 {
     const run_flags *f = flags;
@@ -128,7 +149,15 @@ static int run_run(const void *flags, const char *const *words, int n, arena *a,
     if (f->dry_run) return estimate_print(o.sweep, o.chosen, f->store, a);
     const run_options options = { .store = f->store, .jobs = f->jobs == AUTO_INT ? 0 : f->jobs, .threads = f->threads == AUTO_INT ? 0 : f->threads,
                                   .checkpoint_every = f->checkpoint_every, .retry_failed = f->retry == 1 };
-    const run_counts c = run_cells(o.sweep, o.chosen, &options, &e);
+    run_counts c = {0};
+    if (o.sweep->selects) c = run_part(&o, true, &options, a, &e);
+    if (!c.store_broken && !c.interrupted) {
+        o.store = store_open(f->store, false, a, &e);
+        if (!o.store || !select_points(&o.selection, o.sweep, o.store, a, &e)) return store_trouble(&e);
+        const int failed = c.failed;
+        c = run_part(&o, false, &options, a, &e);
+        c.failed += failed;
+    }
     if (c.store_broken) return store_trouble(&e);
     if (c.interrupted) {
         fprintf(stderr, "interrupted; nothing is lost: the same command continues where it stopped\n");

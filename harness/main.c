@@ -11,7 +11,8 @@
 #include "nn/gemm.h"
 
 static const command *const commands[] = { &command_run,  &command_status, &command_table, &command_plot,
-                                           &command_list, &command_sample, &command_bench };
+                                           &command_list, &command_sample, &command_bench, &command_check,
+                                           &command_forward, &command_init };
 
 static void print_help(FILE *out)
 {

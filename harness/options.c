@@ -74,6 +74,15 @@ static const param solved_params[] = {
     REAL(solved_options, token_error_below, "0.01", 0, 1, "success: a token error below this there"),
     {0}
 };
+static const param any_path = A_TEXT("a path of the grid");
+static const param select_grid_alternatives[] = { A_TEXT("one path of the grid"), A_LIST(&any_path, 0, 0, "several"), {0} };
+static const char *const by_words[] = { "validation_error", NULL };
+static const param select_params[] = {
+    ONE_OF(select_options, grid, "auto", select_grid_alternatives, "paths of the grid whose value is chosen; auto: all"),
+    CHOICE(select_options, by, "validation_error", by_words, "the lowest mean of the last validation's token error is chosen; test data never choose"),
+    LIST  (select_options, seeds, "[]", &any_seed, "seeds of the trials, other than the report's; none: nothing is chosen, every grid point is reported"),
+    {0}
+};
 static const param plot_params[] = {
     BOOL(plot_settings, log_x, "false", "logarithmic length axis"),
     BOOL(plot_settings, log_y, "false", "logarithmic error axis"),
@@ -103,6 +112,7 @@ const param *cell_params(void)
         SECTION  (cell_options, solved, solved_params, "what success means"),
         ONE_OF   (cell_options, init, "auto", init_alternatives, "initialisation of every model that has none of its own"),
         OBJECT_OF(cell_options, model, NULL, NULL, "one entry of `models`"),
+        SECTION  (cell_options, select, select_params, "the grid point that is reported, chosen on validation data"),
         SECTION  (cell_options, plot, plot_params, "the figure"),
         {0}
     };
@@ -264,9 +274,23 @@ static bool check_train(const train_options *o, const yaml *tree, diag *d)
     return good;
 }
 
+static bool check_select(const cell_options *o, const yaml *tree, diag *d)
+{
+    const param_list *trials = &o->select.seeds, *seeds = &o->seeds;
+    const mark at = place(tree, "select");
+    bool good = true;
+    if (trials->n == 0 && yaml_at(tree, "select")) good = fault(d, at, "'select' needs 'seeds' for its trials, as in seeds: [100, 101, 102]");
+    for (int i = 0; i < trials->n; i++)
+        for (int j = 0; j < seeds->n; j++)
+            if (((int *)trials->items)[i] == ((int *)seeds->items)[j])
+                good = fault(d, at, "a seed that chooses must not be reported: 'select.seeds' and 'seeds' share one");
+    if (trials->n && o->validate.every == 0) good = fault(d, at, "'select' looks at the validation error: 'validate.every' must not be 0");
+    return good;
+}
+
 bool cell_options_check(const cell_options *o, const yaml *tree, diag *d)
 {
-    bool good = check_train(&o->train, tree, d);
+    bool good = check_train(&o->train, tree, d) & check_select(o, tree, d);
     if (o->seeds.n == 0) good = fault(d, place(tree, "seeds"), "'seeds' is empty: write at least one, as in [0, 1, 2]");
     if (o->evaluate.lengths.which == EVALUATE_RANGE) {
         const length_range *r = o->evaluate.lengths.value;

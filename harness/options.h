@@ -28,6 +28,8 @@ typedef struct length_range { int from, to, step; } length_range;
 typedef struct evaluate_options { param_one_of lengths; int examples; } evaluate_options;
 
 typedef struct solved_options { int length; double token_error_below; } solved_options;      // length auto: the longest trained
+enum { SELECT_ONE, SELECT_LIST };                                                     // alternatives of select.grid
+typedef struct select_options { param_one_of grid; int by; param_list seeds; } select_options;  // no seeds: nothing is selected
 typedef struct plot_settings { bool log_x, log_y; } plot_settings;
 
 // One trained thing: everything that a cell needs but its seed.
@@ -41,6 +43,7 @@ typedef struct cell_options {
     solved_options   solved;
     param_one_of     init;                      // the default of every model's own `init`; handed to the models before reading
     param_object     model;                     // one entry of `models`, without label and with
+    select_options   select;                    // which grid point is reported
     plot_settings    plot;
 } cell_options;
 

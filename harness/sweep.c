@@ -262,16 +262,43 @@ static const char *grid_path(expansion *e, const yaml *key, const char *label)
     return NULL;
 }
 
+// Is the value at this path of the grid chosen by `select`?
+static bool is_selected(const expansion *e, const char *path)
+{
+    const yaml *select = yaml_get(e->file, "select"), *grid = select ? yaml_get(select, "grid") : NULL;
+    if (!select || !grid) return select != NULL;
+    for (int i = 0; grid->kind == YAML_LIST && i < grid->n; i++)
+        if (grid->item[i]->kind == YAML_SCALAR && strcmp(grid->item[i]->text, path) == 0) return true;
+    return grid->kind == YAML_SCALAR && strcmp(grid->text, path) == 0;
+}
+
+static void check_selected_path(expansion *e, const yaml *path)
+{
+    if (path->kind != YAML_SCALAR || (e->grid && yaml_get(e->grid, path->text))) return;
+    diag_error(e->diag, path->at, "'select' chooses '%s', which 'grid' does not vary", path->text);
+}
+
+static void check_select_paths(expansion *e)
+{
+    const yaml *select = yaml_get(e->file, "select"), *grid = select ? yaml_get(select, "grid") : NULL;
+    if (select && !e->grid) diag_error(e->diag, select->at, "'select' needs a 'grid' to choose from");
+    if (grid && grid->kind == YAML_SCALAR) check_selected_path(e, grid);
+    for (int i = 0; grid && grid->kind == YAML_LIST && i < grid->n; i++) check_selected_path(e, grid->item[i]);
+}
+
 static void expand_point(expansion *e, int model, int point)
 {
-    variant v = { .label = e->label[model], .point = "", .tree = e->model[model] };
+    variant v = { .label = e->label[model], .point = "", .group = "", .tree = e->model[model] };
     for (int i = 0; e->grid && i < e->grid->n; i++) {
         const yaml *values = e->grid->item[i], *value = values->item[point % values->n];
         point /= values->n;
         const char *path = grid_path(e, e->grid->key[i], v.label);
         if (!path) continue;
         v.tree  = put(e, v.tree, path, e->grid->key[i], value);
-        v.point = arena_text(e->arena, "%s%s%s=%s", v.point, *v.point ? " " : "", e->grid->key[i]->text, yaml_flow(value, e->arena));
+        const char *text = arena_text(e->arena, "%s=%s", e->grid->key[i]->text, yaml_flow(value, e->arena));
+        v.point = arena_text(e->arena, "%s%s%s", v.point, *v.point ? " " : "", text);
+        if (!is_selected(e, e->grid->key[i]->text)) v.group = arena_text(e->arena, "%s%s%s", v.group, *v.group ? " " : "", text);
+        else v.edge |= value == values->item[0] || value == values->item[values->n - 1];
     }
     for (int i = 0; i < e->n_variants; i++)             // the grid does not touch this model: one variant is enough
         if (strcmp(e->variant[i].label, v.label) == 0 && strcmp(e->variant[i].point, v.point) == 0) return;
@@ -280,12 +307,17 @@ static void expand_point(expansion *e, int model, int point)
 
 static void expand_seeds(sweep *s, arena *a)
 {
-    for (int i = 0; i < s->n_variants; i++) s->n += s->variant[i].options.seeds.n;
+    for (int i = 0; i < s->n_variants; i++) s->n += s->variant[i].options.seeds.n + s->variant[i].options.select.seeds.n;
     s->cell = arena_zero(a, s->n * sizeof *s->cell);
     int n = 0;
     for (int i = 0; i < s->n_variants; i++) {
-        const param_list *seeds = &s->variant[i].options.seeds;
-        for (int j = 0; j < seeds->n; j++) cell_name(&s->cell[n++], &s->variant[i], ((int *)seeds->items)[j], a);
+        const param_list *lists[] = { &s->variant[i].options.select.seeds, &s->variant[i].options.seeds };
+        for (int k = 0; k < 2; k++)
+            for (int j = 0; j < lists[k]->n; j++) {
+                cell_name(&s->cell[n], &s->variant[i], ((int *)lists[k]->items)[j], a);
+                s->cell[n++].trial = k == 0;
+            }
+        s->selects |= lists[0]->n > 0;
     }
 }
 
@@ -299,6 +331,7 @@ sweep *sweep_load(const char *path, arena *a, diag *d)
     }
     e.grid = yaml_get(e.file, "grid");
     if (!expand_models(&e) || !check_grid(&e)) return NULL;
+    check_select_paths(&e);
     e.variant = arena_zero(a, (size_t)e.n_models * e.n_points * sizeof *e.variant);
     for (int m = 0; m < e.n_models; m++)
         for (int p = 0; p < e.n_points; p++) expand_point(&e, m, p);

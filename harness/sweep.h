@@ -8,6 +8,8 @@
 // What is common to all seeds of a model at a grid point.
 typedef struct variant {
     const char   *label, *point;            // "psm-softmax"; "train.optimizer.lr=0.001", "" without a grid
+    const char   *group;                    // the part of the point that `select` does not choose
+    bool          edge;                     // some chosen path stands at the first or last of its values
     cell_options  options;
     const yaml   *tree;                     // for places in messages
     const char   *text;                     // the options, all of them, as YAML: what a cell's process reads
@@ -16,6 +18,7 @@ typedef struct variant {
 typedef struct cell {
     const variant *variant;
     int            seed;
+    bool           trial;                   // trained for `select`, not reported
     const char    *id;                      // "word-problem.psm-softmax.s0.9f3c…": a folder of the store
     const char    *config;                  // the canonical text behind it
     const char    *evaluation;              // 16 hexadecimal digits: the evaluation asked for
@@ -26,7 +29,8 @@ typedef struct sweep {
     int         n_variants;
     variant    *variant;
     int         n;
-    cell       *cell;                       // by variant, then seed
+    cell       *cell;                       // by variant, then seed; a variant's trials before its report
+    bool        selects;
 } sweep;
 
 sweep *sweep_load(const char *path, arena *, diag *);                           // NULL after reports

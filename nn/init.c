@@ -28,7 +28,7 @@ static const law laws[][WEIGHT_KINDS] = {
 static const char *const presets[] = { "gpt2", "mamba", "fla", "xlstm", "zoology", "psm", NULL };
 
 const param init_params[] = {
-    CHOICE(init_options, preset,      "gpt2", presets,   "whose initialisation where nothing else is said"),
+    CHOICE(init_options, preset,      "auto", presets,   "whose initialisation where nothing else is said; auto: the architecture's"),
     REAL  (init_options, matrices,    "auto", 0, 100,    "std of linear maps; residual and head follow, unscaled"),
     REAL  (init_options, residual,    "auto", 0, 100,    "std of linear maps that add to the residual stream"),
     REAL  (init_options, embedding,   "auto", 0, 100,    "std of the token embedding; positions follow"),
@@ -76,6 +76,7 @@ void model_init(model *m, const init_options *o, uint64_t seed)
         weight *w = &m->weight[i];
         const uint64_t address[] = { seed, RNG_WEIGHTS, hash_bytes(w->name, strlen(w->name), 0) };
         rng random = rng_start(address, LEN(address));
+        CHECK(o->preset != AUTO_INT, "a preset must be chosen");
         const law *l = &laws[o->preset][w->kind];
         const double std = given_std(o, w->kind);
         if (w->fill)

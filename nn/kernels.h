@@ -29,6 +29,35 @@ typedef struct attention_head {
     void   *dropped;
 } attention_head;
 
+// Channels of sequences of T tokens, [B, T, E]: what nn/ops/short_conv.c hands over. weight [E, width]; add: to the dx that is there.
+typedef struct short_conv_rows {
+    int64_t T, E, width;
+    bool    silu, add;
+    const float *x, *weight, *bias, *dy;         // bias or dx NULL: none
+    float  *y, *dx;
+} short_conv_rows;
+
+// What nn/ops/selective_scan.c hands over: x, delta, z and y [B, T, E], BC [B, T, 2N], A_log [E, N], D [E]; kept: the states before
+// each segment but the first, [B, segments − 1, N, E], or NULL.
+enum { SCAN_SEGMENT = 16 };
+typedef struct selective_scan_rows {
+    int64_t T, E, N;
+    bool    negative, add_x, add_delta, add_z;   // negative: transitions 2e − 1
+    const float *x, *delta, *z, *BC, *A_log, *D, *dy;
+    float  *y, *kept, *dx, *ddelta, *dz;         // dx … NULL: not asked
+} selective_scan_rows;
+
+// One head of one sequence for nn/ops/linear_attention.c: rows of K (q, k) and V (v, y) numbers, their steps apart.
+enum { LINEAR_ATTENTION_CHUNK = 64 };            // the most tokens of a chunk
+typedef struct linear_attention_head {
+    int64_t K, V, T, qk_step, v_step, y_step, gate_step, chunk, kept_size;      // kept_size: numbers from state to state
+    bool    gate_step_k;                         // a gate for each key channel; else one for all
+    bool    add_q, add_k, add_v, add_gate;
+    float   scale, per;                          // log-decay: logsigmoid(gate)·per
+    const float *q, *k, *v, *gate, *dy;          // gate NULL: none
+    float  *y, *kept, *dq, *dk, *dv, *dgate;     // kept: the state before each chunk but the first, or NULL; dq … NULL: not asked
+} linear_attention_head;
+
 #define KERNELS(X) \
     X(void,   exp_each,       (const float *x, float *y, int64_t n))    /* y = e^x, 1 ulp; 0 below −87.33, +inf above 88.72 */ \
     X(void,   gelu,           (const float *x, float *y, int64_t n)) \
@@ -46,6 +75,16 @@ typedef struct attention_head {
     X(void,   lstm_back,      (float *a, const float *c_before, const float *c, const float *dh, float *dc, int64_t D)) \
     X(void,   gru,            (const float *x, float *a, const float *h_before, float *h, int64_t D))    /* see gru.c for a */ \
     X(void,   gru_back,       (float *a, const float *h_before, const float *dh, float *dh_before, int64_t D)) \
+    X(void,   swiglu,         (const float *a, const float *b, float *y, int64_t n)) \
+    X(void,   swiglu_back,    (const float *a, const float *b, const float *dy, float *da, bool add_a, float *db, bool add_b, int64_t n)) \
+    /* sequences first … last, channels from … to; partial [width + 1, E], weights [E·N + E], dBC [B·T, 2N]: see the kernels */ \
+    X(void,   short_conv,     (const short_conv_rows *, int64_t first, int64_t last, int64_t from, int64_t to)) \
+    X(void,   short_conv_back, (const short_conv_rows *, int64_t first, int64_t last, int64_t from, int64_t to, float *partial)) \
+    X(void,   selective_scan, (const selective_scan_rows *, int64_t first, int64_t last, int64_t from, int64_t to, float *scratch)) \
+    X(void,   selective_scan_back, (const selective_scan_rows *, int64_t first, int64_t last, int64_t from, int64_t to, float *weights, \
+                                    float *dBC, bool add_BC, float *scratch)) \
+    X(void,   linear_attention, (const linear_attention_head *, float *scratch)) \
+    X(void,   linear_attention_back, (const linear_attention_head *, float *scratch)) \
     X(float,  head_loss_row,  (float *logits, int64_t V, int target, float scale, bool gradient, int *prediction)) \
     X(void,   adamw,          (float *p, float *m, float *v, const float *grad, int64_t n, const adamw_step *)) \
     X(double, sum_squares,    (const float *x, int64_t n)) \

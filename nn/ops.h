@@ -50,6 +50,25 @@ tensor *nn_dropout(graph *, tensor *x, double rate);
 tensor *nn_lstm(graph *, tensor *inputs, tensor *R, tensor *bias);
 tensor *nn_gru (graph *, tensor *inputs, tensor *R, tensor *bias);
 
+// y = SiLU(a)·b, elementwise; same sizes.
+tensor *nn_swiglu(graph *, tensor *a, tensor *b);
+
+// Depthwise causal convolution over time, with SiLU behind it or not: x [B, T, E], W [E, width] (the last tap: the current
+// token), b [E] or NULL → [B, T, E]
+typedef struct short_conv_options { bool silu; } short_conv_options;
+tensor *nn_short_conv(graph *, short_conv_options, tensor *x, tensor *W, tensor *b);
+
+// Mamba's scan with its skip and gate: x, delta (before softplus) and z [B, T, E], A_log [E, N], BC [B, T, 2N] (B first), D [E]
+// → [B, T, E].  negative: transitions 2·exp(ΔA) − 1, eigenvalues in [−1, 1].
+typedef struct selective_scan_options { bool negative; } selective_scan_options;
+tensor *nn_selective_scan(graph *, selective_scan_options, tensor *x, tensor *delta, tensor *A_log, tensor *BC, tensor *D, tensor *z);
+
+// S_t = diag(α_t)·S_{t−1} + k_tᵀ·v_t, y_t = scale·q_t·S_t for each head; log α = logsigmoid(gate)/divisor. q and k [B, T, H·K],
+// v [B, T, H·V]; gate NULL (α = 1), [B, T, H] (one a head) or [B, T, H·K] (one a key channel) → [B, T, H·V]
+typedef enum { GATE_NONE, GATE_SCALAR, GATE_DIAGONAL } gate_kind;
+typedef struct linear_attention_options { int heads, gate; double scale, divisor; } linear_attention_options;
+tensor *nn_linear_attention(graph *, linear_attention_options, tensor *q, tensor *k, tensor *v, tensor *gate);
+
 // y[r, :] = row index[r] of the sources put under each other; a negative index gives zeros. Rows may repeat; gradients add.
 // Sources […, D], index INDEX [R] (any shape) → [index's shape…, D].  Chunks, halves and supervised positions are all this.
 tensor *nn_rows(graph *, tensor *index, tensor *const *sources, int n);

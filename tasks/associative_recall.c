@@ -1,11 +1,12 @@
 // Associative recall with one query: a stream of pairs, then one of its keys, and its value is asked.
 #include "tasks/stream.h"
 
-typedef struct associative_options { int vocabulary, asked; } associative_options;
+typedef struct associative_options { TASK_OPTIONS; int vocabulary, asked; } associative_options;
 
 static const param associative_params[] = {
     INT   (associative_options, vocabulary, "20", 4, 8192,               "ids, the first half keys, the second values"),
     CHOICE(associative_options, asked,      "last", stream_asked_words,  "the closing query, or every key that has come before"),
+    TASK_PARAMS(associative_options),
     {0}
 };
 
@@ -28,9 +29,9 @@ const task task_associative_recall = {
     .summary = "a stream of keys and values, then one key: its value",
     .options = associative_params, .options_size = sizeof(associative_options),
     .convention =
-        "Keys are drawn uniformly, with replacement; a key gets its value, uniform and with replacement, when it comes first in the sequence "
-        "and keeps it. The last key is uniform among those that have come. The target stands at the key and is its value. An "
-        "odd length ends with the query, an even one with its answer.",
+        "Keys are drawn uniformly, with replacement; a key gets its value, uniform and with replacement, when it comes first in "
+        "the sequence and keeps it. The last key is uniform among those that have come. The target stands at the key and is its "
+        "value. An odd length ends with the query, an even one with its answer.",
     .example_options = "{ vocabulary: 8 }", .example_length = 15,
     .example_text =
         "input   2  4  3  6  2  4  3  6  0  4  0  4  0  4  0\n"

@@ -26,6 +26,7 @@ static const param definition_forms[] = {
 static const param automaton_params[] = {
     REGULAR_PARAMS(automaton_options, "all"),
     ONE_OF(automaton_options, definition, NULL, definition_forms, "symbols, states, start, next and output, or a file with them"),
+    TASK_PARAMS(automaton_options),
     {0}
 };
 
@@ -82,7 +83,8 @@ static int find_state(const source *s, const char *path, const char *name)
     if (state >= 0)
         return state;
     const char *nearest = diag_nearest(name, s->of.states.items, s->of.states.n);
-    (void)FAULT(s, path, "'%s' is not among the states%s", name, nearest ? arena_text(s->memory, "; did you mean '%s'?", nearest) : "");
+    const char *advice = nearest ? arena_text(s->memory, "; did you mean '%s'?", nearest) : "";
+    (void)FAULT(s, path, "'%s' is not among the states%s", name, advice);
     return -1;
 }
 
@@ -95,7 +97,8 @@ static bool check_next(const source *s, int *next)
     for (int i = 0; ok && i < of->next.n; i++) {
         const char *path = arena_text(s->memory, "next.%d", i);
         if (rows[i].n != of->symbols.n)
-            return FAULT(s, path, "next: %d entries for state '%s' and %d symbols", rows[i].n, name_at(&of->states, i), of->symbols.n);
+            return FAULT(s, path, "next: %d entries for state '%s' and %d symbols", rows[i].n, name_at(&of->states, i),
+                         of->symbols.n);
         for (int x = 0; x < rows[i].n; x++) {
             next[i * of->symbols.n + x] = find_state(s, arena_text(s->memory, "next.%d.%d", i, x), name_at(&rows[i], x));
             ok &= next[i * of->symbols.n + x] >= 0;
@@ -132,7 +135,8 @@ static bool check_reachable(const source *s, const int *next, int start)
         }
     for (int i = 0; i < states; i++)
         if (!reached[i])
-            ok = FAULT(s, arena_text(s->memory, "states.%d", i), "state '%s' cannot be reached from '%s'", name_at(&s->of.states, i), s->of.start);
+            ok = FAULT(s, arena_text(s->memory, "states.%d", i), "state '%s' cannot be reached from '%s'",
+                       name_at(&s->of.states, i), s->of.start);
     return ok;
 }
 
@@ -141,8 +145,9 @@ static bool read_definition(source *s, const param_one_of *form, int **next, int
 {
     if (!form->value || !load(s, form))
         return false;
-    const bool names = check_names(s, "symbols", &s->of.symbols, REGULAR_SYMBOLS) & check_names(s, "states", &s->of.states, REGULAR_STATES);
-    if (!names)
+    const bool symbols = check_names(s, "symbols", &s->of.symbols, REGULAR_SYMBOLS);
+    const bool states  = check_names(s, "states",  &s->of.states,  REGULAR_STATES);
+    if (!symbols || !states)
         return false;
     *next  = arena_take(s->memory, (size_t)s->of.states.n * s->of.symbols.n * sizeof **next);
     *start = find_state(s, "start", s->of.start);
@@ -183,9 +188,11 @@ const task task_automaton = {
     .summary = "a finite automaton of your own, in the sweep or in a file",
     .options = automaton_params, .options_size = sizeof(automaton_options), .check = automaton_check,
     .convention =
-        "Symbols are uniform. The target is the output of the state that the automaton is in, the symbol itself included: at every symbol, at the "
-        "last (scored: last), or at a mark put behind it (mark).",
-    .example_options = "{ definition: { symbols: [a, b], states: [none, one, two], start: none, next: [[one, none], [two, none], [two, none]], output: [0, 0, 1] } }",
+        "Symbols are uniform. The target is the output of the state that the automaton is in, the symbol itself included: at "
+        "every symbol, at the last (scored: last), or at a mark put behind it (mark).",
+    .example_options = 
+        "{ definition: { symbols: [a, b], states: [none, one, two], start: none, "
+        "next: [[one, none], [two, none], [two, none]], output: [0, 0, 1] } }",
     .example_length = 24,
     .example_text =
         "input  1 0 0 1 0 0 1 0 0 1 1 1 1 0 1 0 0 1 0 0 0 0 1 1\n"

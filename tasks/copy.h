@@ -2,7 +2,7 @@
 #pragma once
 #include "tasks/task.h"
 
-typedef struct copy_options { int vocabulary, items; } copy_options;
+typedef struct copy_options { TASK_OPTIONS; int vocabulary, items; } copy_options;
 #define COPY_PARAMS(V, M) \
     INT(copy_options, vocabulary, V, 4, 1 << 24, "ids: 0 is the blank, the last the mark, items between"), \
     INT(copy_options, items,      M, 1, 1 << 20, "items to remember")

@@ -6,6 +6,7 @@ typedef struct cycle_options { REGULAR_OPTIONS; int modulus; } cycle_options;
 static const param cycle_params[] = {
     REGULAR_PARAMS(cycle_options, "all"),
     INT(cycle_options, modulus, "5", 2, REGULAR_STATES, "places on the cycle"),
+    TASK_PARAMS(cycle_options),
     {0}
 };
 
@@ -30,8 +31,9 @@ const task task_cycle_navigation = {
     .summary = "the place on a cycle after steps forwards, backwards and none",
     .options = cycle_params, .options_size = sizeof(cycle_options),
     .convention =
-        "Symbols, uniform: 0 stays, 1 is a step forwards, 2 one backwards, on a cycle of `modulus` places, from place 0. The target is the place, "
-        "the symbol itself included: at every symbol, at the last (scored: last), or at a mark put behind it (mark).",
+        "Symbols, uniform: 0 stays, 1 is a step forwards, 2 one backwards, on a cycle of `modulus` places, from place 0. The "
+        "target is the place, the symbol itself included: at every symbol, at the last (scored: last), or at a mark put behind "
+        "it (mark).",
     .example_options = "{}", .example_length = 16,
     .example_text =
         "input     0    0    1    2    2    2    2    1    2    2    2    0    1    2    2    0\n"

@@ -8,6 +8,7 @@ static const param dyck_params[] = {
     INT (dyck_options, kinds, "2",   1, 64,   "k, kinds of brackets"),
     INT (dyck_options, depth, "3",   1, 4096, "m, the deepest nesting"),
     REAL(dyck_options, open,  "0.5", 0.01, 0.99, "probability of an opening bracket where a closing one may stand as well"),
+    TASK_PARAMS(dyck_options),
     {0}
 };
 
@@ -70,10 +71,10 @@ const task task_dyck = {
     .summary = "brackets of k kinds nested at most m deep: what may come next",
     .options = dyck_params, .options_size = sizeof(dyck_options), .check = dyck_check,
     .convention =
-        "Ids 0 … k − 1 open a bracket, k … 2k − 1 close it. A sequence is the beginning of a balanced one: with nothing open a bracket is "
-        "opened, at depth m the last one is closed, otherwise one is opened with probability `open`; kinds are uniform. The target "
-        "is the set of brackets that may come next, as a number: 0 any opening one (nothing is open); 1 + b these or closing b; 1 + k + b "
-        "closing b alone (depth m).",
+        "Ids 0 … k − 1 open a bracket, k … 2k − 1 close it. A sequence is the beginning of a balanced one: with nothing open a "
+        "bracket is opened, at depth m the last one is closed, otherwise one is opened with probability `open`; kinds are "
+        "uniform. The target is the set of brackets that may come next, as a number: 0 any opening one (nothing is open); 1 + b "
+        "these or closing b; 1 + k + b closing b alone (depth m).",
     .example_options = "{ depth: 2 }", .example_length = 24,
     .example_text =
         "input  1 0 2 1 3 3 0 1 3 2 0 0 2 2 1 3 1 1 3 3 0 1 3 2\n"

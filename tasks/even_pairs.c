@@ -1,7 +1,8 @@
-// Even pairs: is the number of changes, of 01 and 10, even? It is where the last bit equals the first: a control that attention solves.
+// Even pairs: is the number of changes, of 01 and 10, even? It is where the last bit equals
+// the first: a control that attention solves.
 #include "tasks/regular.h"
 
-static const param even_pairs_params[] = { REGULAR_PARAMS(regular_options, "all"), {0} };
+static const param even_pairs_params[] = { REGULAR_PARAMS(regular_options, "all"), TASK_PARAMS(regular_options), {0} };
 static const char *const bit_names[] = { "0", "1" };
 
 enum { NOTHING, READ };                 // READ + 2·first + last
@@ -27,8 +28,9 @@ const task task_even_pairs = {
     .summary = "number of changes from bit to bit, modulo 2",
     .options = even_pairs_params, .options_size = sizeof(regular_options),
     .convention =
-        "Bits are uniform. The target is 1 where the number of places so far at which a bit differs from the one before is odd, which is "
-        "where the bit differs from the first, else 0: at every bit, at the last (scored: last), or at a mark put behind it (mark).",
+        "Bits are uniform. The target is 1 where the number of places so far at which a bit differs from the one before is odd, "
+        "which is where the bit differs from the first, else 0: at every bit, at the last (scored: last), or at a mark put "
+        "behind it (mark).",
     .example_options = "{}", .example_length = 24,
     .example_text =
         "input  1 0 0 1 0 0 1 0 0 1 1 1 1 0 1 0 0 1 0 0 0 0 1 1\n"

@@ -1,11 +1,13 @@
 // Flip-flop: one bit of memory, written, ignored and read. Sparse, long memory: where attention glitches.
 #include "tasks/regular.h"
 
-typedef struct flip_flop_options { int start; double ignore; } flip_flop_options;
+typedef struct flip_flop_options { TASK_OPTIONS; int start; double ignore; } flip_flop_options;
 
 static const param flip_flop_params[] = {
     CHOICE(flip_flop_options, start,  "none", regular_start_words, "start mark in front, unsupervised"),
-    REAL  (flip_flop_options, ignore, "0.8",  0, 0.999,            "probability of an instruction to ignore; write and read share the rest"),
+    REAL  (flip_flop_options, ignore, "0.8",  0, 0.999,
+           "share of ignored instructions; writes and reads share the rest"),
+    TASK_PARAMS(flip_flop_options),
     {0}
 };
 
@@ -20,7 +22,7 @@ static void *flip_flop_open(const void *options, arena *a, mark at, diag *d)
         { WRITE,  WRITING,  (1 - o->ignore) / 2, false },
         { IGNORE, IGNORING, o->ignore,           true },
         { READ,   READING,  (1 - o->ignore) / 2, true } };
-    regular *r = regular_open(STATES, SYMBOLS, 2, &(regular_options){ o->start, REGULAR_ALL }, true, a);
+    regular *r = regular_open(STATES, SYMBOLS, 2, &(regular_options){ .start = o->start, .scored = REGULAR_ALL }, true, a);
     r->names = names;
     r->least = 4, r->step = 2;
     r->forced = READ, r->forced_back = 2;
@@ -50,9 +52,10 @@ const task task_flip_flop = {
     .summary = "read the bit that was written last",
     .options = flip_flop_params, .options_size = sizeof(flip_flop_options),
     .convention =
-        "Instructions alternate with bits: w writes the bit behind it, i ignores it, r is followed by the bit written last. Length counts both. The "
-        "first instruction writes, the last reads, the others ignore with probability `ignore` and write or read with half of the "
-        "rest each; bits behind w and i are uniform. The target stands at every r and is the bit that follows.",
+        "Instructions alternate with bits: w writes the bit behind it, i ignores it, r is followed by the bit written last. "
+        "Length counts both. The first instruction writes, the last reads, the others ignore with probability `ignore` and "
+        "write or read with half of the rest each; bits behind w and i are uniform. The target stands at every r and is the bit "
+        "that follows.",
     .example_options = "{ ignore: 0.5 }", .example_length = 24,
     .example_text =
         "input  2 1 2 0 3 0 3 1 2 0 4 0 3 1 3 0 3 0 3 1 2 0 4 0\n"

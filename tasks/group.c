@@ -102,8 +102,10 @@ static int symmetric_generators(int n, int *elements)
     int count = 0;
     for (int i = 0; i < n; i++)
         cycle |= (permutation)((i + 1) % n) << 4 * i;
-    for (int i = 0; i + 1 < n; i++)
-        elements[count++] = permutation_rank(identity ^ (permutation)(i ^ (i + 1)) << 4 * i ^ (permutation)(i ^ (i + 1)) << 4 * (i + 1), n);
+    for (int i = 0; i + 1 < n; i++) {
+        const permutation exchange = i ^ (i + 1);           // flips the bits in which the two points differ
+        elements[count++] = permutation_rank(identity ^ exchange << 4 * i ^ exchange << 4 * (i + 1), n);
+    }
     if (n > 2)
         elements[count++] = permutation_rank(cycle, n);
     return count;

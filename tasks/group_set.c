@@ -97,6 +97,7 @@ bool group_set_open(group_set *set, const param_one_of *form, const group *g, co
         return made;
     const int generated = count_generated(set, g, a);
     if (generated < g->size)
-        diag_error(d, at, "symbols: their products are %d of the %d elements of %s; name the smaller group instead", generated, g->size, name);
+        diag_error(d, at, "symbols: their products are %d of the %d elements of %s; name the smaller group instead", generated,
+                   g->size, name);
     return generated == g->size;
 }

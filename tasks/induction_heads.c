@@ -4,10 +4,11 @@
 #include <math.h>
 #include <stdio.h>
 
-typedef struct induction { int vocabulary; } induction;         // options and task are the same
+typedef struct induction { TASK_OPTIONS; int vocabulary; } induction;         // options and task are the same
 
 static const param induction_params[] = {
     INT(induction, vocabulary, "20", 3, 1 << 24, "ids, the last of them the trigger"),
+    TASK_PARAMS(induction),
     {0}
 };
 
@@ -71,8 +72,8 @@ const task task_induction_heads = {
     .summary = "what followed the trigger when it came first",
     .options = induction_params, .options_size = sizeof(induction),
     .convention =
-        "Tokens are uniform over ids 0 … vocabulary − 2. One of the places 0 … length − 3, each as likely, holds the trigger, id "
-        "vocabulary − 1, and so does the last. The only target stands there: the token behind the first trigger.",
+        "Tokens are uniform over ids 0 … vocabulary − 2. One of the places 0 … length − 3, each as likely, holds the trigger, "
+        "id vocabulary − 1, and so does the last. The only target stands there: the token behind the first trigger.",
     .example_options = "{ vocabulary: 10 }", .example_length = 12,
     .example_text =
         "input  4 1 9 8 1 3 4 1 7 6 3 9\n"

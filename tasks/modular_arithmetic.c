@@ -15,6 +15,7 @@ static const param modular_params[] = {
     CHOICE(modular_options, order,    "precedence", order_words, "without brackets: * before + and -, or as they come"),
     BOOL  (modular_options, multiply, "true",                    "* among the operators"),
     BOOL  (modular_options, brackets, "false",                   "a bracket around every operation, also minus signs"),
+    TASK_PARAMS(modular_options),
     {0}
 };
 
@@ -73,7 +74,8 @@ static regular *open_precedence(const modular_options *o, int operators, arena *
         for (int p = 0; p < M; p++) {
             r->output[M * s + p] = (s + p) % M;
             for (int operator = 0; operator < operators; operator++)
-                regular_link(r, M * s + p, M + operator, operator == TIMES ? times + M * s + p : plus + M * operator + (s + p) % M);
+                regular_link(r, M * s + p, M + operator,
+                             operator == TIMES ? times + M * s + p : plus + M * operator + (s + p) % M);
             for (int digit = 0; digit < M; digit++)
                 regular_link(r, times + M * s + p, digit, M * s + p * digit % M);
         }
@@ -103,7 +105,8 @@ static bool modular_check(const void *options, mark at, diag *d)
     const modular_options *o = options;
     const bool wrong = o->brackets && o->scored != REGULAR_MARK;
     if (wrong)
-        diag_error(d, at, "scored: %s has no meaning with brackets, whose value is known behind them; use mark", regular_scored_words[o->scored]);
+        diag_error(d, at, "scored: %s has no meaning with brackets, whose value is known behind them; use mark",
+                   regular_scored_words[o->scored]);
     return !wrong;
 }
 
@@ -114,7 +117,8 @@ static void *modular_open(const void *options, arena *a, mark at, diag *d)
     modular *m = arena_zero(a, sizeof *m);
     m->o = *o;
     if (o->brackets) {
-        m->automaton = (regular){ .symbols = o->modulus + 5, .outputs = o->modulus, .o = *(const regular_options *)options, .least = 1, .step = 1 };
+        m->automaton = (regular){ .symbols = o->modulus + 5, .outputs = o->modulus, .o = *(const regular_options *)options,
+                                  .least = 1, .step = 1 };
         m->count = count_expressions(o->modulus, operators, a);
     } else {
         regular *r = o->order == PRECEDENCE ? open_precedence(o, operators, a) : open_left_to_right(o, operators, a);
@@ -217,10 +221,11 @@ const task task_modular_arithmetic = {
     .summary = "value of an expression of digits and + - * modulo a number",
     .options = modular_params, .options_size = sizeof(modular_options), .check = modular_check,
     .convention =
-        "Ids 0 … modulus − 1 are digits, then come + - * ( ). Without brackets digits and operators alternate, all uniform; lengths are odd; the value is that of "
-        "arithmetic (* first), or that of working from left to right. With brackets an expression of length 1 is d, 2 -d, 3 (d), 4 "
-        "(-d), else ( left operator right ), the left part's length uniform in 1 … length − 4. The target is the value modulo `modulus`, at the = behind the "
-        "expression; without brackets also at every digit (scored: all) or at the last (last).",
+        "Ids 0 … modulus − 1 are digits, then come + - * ( ). Without brackets digits and operators alternate, all uniform; "
+        "lengths are odd; the value is that of arithmetic (* first), or that of working from left to right. With brackets an "
+        "expression of length 1 is d, 2 -d, 3 (d), 4 (-d), else ( left operator right ), the left part's length uniform in 1 … "
+        "length − 4. The target is the value modulo `modulus`, at the = behind the expression; without brackets also at every "
+        "digit (scored: all) or at the last (last).",
     .example_options = "{}", .example_length = 15,
     .example_text =
         "input  3 5 4 6 3 7 1 5 0 5 4 5 4 7 2 8\n"

@@ -1,7 +1,7 @@
 // Parity: is the number of ones odd? The smallest task that a bounded window cannot do.
 #include "tasks/regular.h"
 
-static const param parity_params[] = { REGULAR_PARAMS(regular_options, "all"), {0} };
+static const param parity_params[] = { REGULAR_PARAMS(regular_options, "all"), TASK_PARAMS(regular_options), {0} };
 static const char *const bit_names[] = { "0", "1" };
 
 static void *parity_open(const void *options, arena *a, mark at, diag *d)
@@ -22,8 +22,8 @@ const task task_parity = {
     .summary = "number of ones modulo 2",
     .options = parity_params, .options_size = sizeof(regular_options),
     .convention =
-        "Bits are uniform. The target is 1 where the number of ones so far, the bit itself included, is odd, else 0: at every bit, at the last "
-        "(scored: last), or at a mark put behind it (mark).",
+        "Bits are uniform. The target is 1 where the number of ones so far, the bit itself included, is odd, else 0: at every "
+        "bit, at the last (scored: last), or at a mark put behind it (mark).",
     .example_options = "{}", .example_length = 24,
     .example_text =
         "input  1 0 0 1 0 0 1 0 0 1 1 1 1 0 1 0 0 1 0 0 0 0 1 1\n"

@@ -70,9 +70,11 @@ static bool fits_vocabulary(const recall *m, const layout *l, char *why, size_t 
     const int keys = side(m, l);
     const char *what = m->parts == 2 ? "first key parts" : "keys";
     if (keys > m->key[0].count)
-        snprintf(why, room, "pairs: %d takes %d %s, vocabulary: %d has %d", l->pairs, keys, what, m->o.vocabulary, m->key[0].count);
+        snprintf(why, room, "pairs: %d takes %d %s, vocabulary: %d has %d", l->pairs, keys, what, m->o.vocabulary,
+                 m->key[0].count);
     else if (l->items > m->value.count)
-        snprintf(why, room, "pairs: %d takes %d values, vocabulary: %d has %d", l->pairs, l->items, m->o.vocabulary, m->value.count);
+        snprintf(why, room, "pairs: %d takes %d values, vocabulary: %d has %d", l->pairs, l->items, m->o.vocabulary,
+                 m->value.count);
     else
         return true;
     return false;
@@ -88,11 +90,13 @@ bool recall_fits(const void *self, int length, char *why, size_t room)
     else if (l.pairs < 1)
         snprintf(why, room, "length %d is too short for a pair", length);
     else if (l.pairs > DRAW_MOST || l.slots > DRAW_SLOTS)
-        snprintf(why, room, "length %d makes %d pairs and %d slots; %d and %d are the most", length, l.pairs, l.slots, DRAW_MOST, DRAW_SLOTS);
+        snprintf(why, room, "length %d makes %d pairs and %d slots; %d and %d are the most", length, l.pairs, l.slots, DRAW_MOST,
+                 DRAW_SLOTS);
     else if (m->parts == 2 && square_root(l.pairs) * square_root(l.pairs) != l.pairs)
         snprintf(why, room, "pairs: %d is not a square", l.pairs);
     else if (needed > length)
-        snprintf(why, room, "pairs: %d, passes: %d, offset: %d need a length of at least %d, not %d: %d tokens of context, %d slots of %d",
+        snprintf(why, room,
+                 "pairs: %d, passes: %d, offset: %d need a length of at least %d, not %d: %d tokens of context, %d slots of %d",
                  l.pairs, m->o.passes, m->o.offset, needed, length, l.start, l.pairs + m->o.offset, l.width);
     else
         return fits_vocabulary(m, &l, why, room);
@@ -117,7 +121,8 @@ double recall_space(const void *self, int length)
     double bits = log2_choices(m->value.count, l.items) + log2_choices(l.slots - m->o.offset, l.pairs);
     for (int part = 0; part < m->parts; part++)
         bits += log2_choices(m->key[part].count, side(m, &l));
-    const int free = length - l.start - m->parts * l.pairs, ids = m->o.vocabulary - (m->o.fill == FILL_DISTINCT ? m->parts * side(m, &l) : 0);
+    const int free = length - l.start - m->parts * l.pairs;
+    const int ids = m->o.vocabulary - (m->o.fill == FILL_DISTINCT ? m->parts * side(m, &l) : 0);
     return bits + (m->o.fill == FILL_BLANK ? 0 : free * log2(ids));
 }
 
@@ -254,7 +259,10 @@ void recall_first_seen(const void *self, const int *input, int tokens, int *outp
     by_item(self, input, tokens, output, ((const recall *)self)->parts, false);
 }
 
-void recall_first_part(const void *self, const int *input, int tokens, int *output) { by_item(self, input, tokens, output, 1, true); }
+void recall_first_part(const void *self, const int *input, int tokens, int *output)
+{
+    by_item(self, input, tokens, output, 1, true);
+}
 
 void recall_in_order(const void *self, const int *input, int tokens, int *output)
 {

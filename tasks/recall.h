@@ -9,12 +9,12 @@ enum { LOSS_ANSWERS, LOSS_ALL };
 extern const char *const recall_fill_words[], *const recall_loss_words[];
 
 // The options that all of them have, first in their structs and tables.
-#define RECALL_OPTIONS int vocabulary, pairs; double pairs_per_length, power; int fill, passes, offset, loss
+#define RECALL_OPTIONS TASK_OPTIONS; int vocabulary, pairs; double pairs_per_length, power; int fill, passes, offset, loss
 #define RECALL_PARAMS(T) \
     INT   (T, vocabulary,       "8192",    4, 1 << 24, "ids: 0 is the blank, then keys, then values"), \
     INT   (T, pairs,            "auto",    1, DRAW_MOST, "keys in the context, each asked once; auto: by pairs_per_length"), \
     REAL  (T, pairs_per_length, "auto",    1e-6, 0.25, "pairs a token, rounded down; auto: 1/16"), \
-    REAL  (T, power,            "0.01",    1e-6, 16, "a: slot s is drawn with weight s^(a-1); 1 is uniform, small ones ask early"), \
+    REAL  (T, power,            "0.01",    1e-6, 16, "a: slot s has weight s^(a-1); 1 is uniform, small values ask early"), \
     CHOICE(T, fill,             "random",  recall_fill_words, "what stands where nothing is asked"), \
     INT   (T, passes,           "1",       1, 64, "times that the context is written"), \
     INT   (T, offset,           "0",       0, DRAW_SLOTS, "slots behind the context that stay free"), \
@@ -44,4 +44,4 @@ bool      recall_prefixes(const void *self);
 void recall_some_value(const void *self, const int *input, int tokens, int *output);      // the first value of the context
 void recall_in_order  (const void *self, const int *input, int tokens, int *output);      // the r-th query gets the r-th value
 void recall_first_seen(const void *self, const int *input, int tokens, int *output);      // the value that the key had first
-void recall_first_part(const void *self, const int *input, int tokens, int *output);      // the latest value of a key that begins so
+void recall_first_part(const void *self, const int *input, int tokens, int *output);      // the latest value of such a first part

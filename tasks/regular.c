@@ -220,7 +220,8 @@ void regular_example(const void *self, int length, rng *r, int *input, int *targ
         const bool forced = a->forced_back && t == length - a->forced_back;
         input[t]  = forced ? a->forced : draw_symbol(a, state, r);
         state     = follow(a, state, input[t]);
-        target[t] = a->o.scored == REGULAR_ALL || (a->o.scored == REGULAR_LAST && t == length - 1) ? a->output[state] : TASK_IGNORE;
+        const bool asked = a->o.scored == REGULAR_ALL || (a->o.scored == REGULAR_LAST && t == length - 1);
+        target[t] = asked ? a->output[state] : TASK_IGNORE;
     }
     if (has_mark(a)) {
         input[length]  = regular_mark_id(a);

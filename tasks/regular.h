@@ -8,7 +8,7 @@ enum { REGULAR_STATES = 1 << 14, REGULAR_SYMBOLS = 1 << 10 };
 extern const char *const regular_scored_words[], *const regular_start_words[];
 
 // The options that all of them have, first in their structs and tables.
-#define REGULAR_OPTIONS int start, scored
+#define REGULAR_OPTIONS TASK_OPTIONS; int start, scored
 #define REGULAR_PARAMS(T, scored_) \
     CHOICE(T, start,  "none",  regular_start_words,  "start mark in front, unsupervised"), \
     CHOICE(T, scored, scored_, regular_scored_words, "what is asked: every symbol, the last, or a mark put behind it")

@@ -1,7 +1,7 @@
 // Selective copying: the items stand at random places, so that what is kept must depend on what is read.
 #include "tasks/copy.h"
 
-static const param selective_params[] = { COPY_PARAMS("16", "16"), {0} };
+static const param selective_params[] = { COPY_PARAMS("16", "16"), TASK_PARAMS(copy_options), {0} };
 
 static void *selective_open(const void *options, arena *a, mark at, diag *d) { return copy_open(options, true, a); }
 
@@ -10,8 +10,8 @@ const task task_selective_copying = {
     .summary = "items at random places among blanks, then the items in order",
     .options = selective_params, .options_size = sizeof(copy_options),
     .convention =
-        "`items` of `length` places, every choice as likely, hold items drawn uniformly from ids 1 … vocabulary − 2, the others blanks, "
-        "id 0. As many marks follow, id vocabulary − 1; the target at the i-th mark is the i-th item.",
+        "`items` of `length` places, every choice as likely, hold items drawn uniformly from ids 1 … vocabulary − 2, the others "
+        "blanks, id 0. As many marks follow, id vocabulary − 1; the target at the i-th mark is the i-th item.",
     .example_options = "{ vocabulary: 10, items: 4 }", .example_length = 10,
     .example_text =
         "input  6 0 0 5 5 0 0 0 0 8 9 9 9 9\n"

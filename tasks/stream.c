@@ -44,8 +44,9 @@ double stream_space(const void *self, int length)
     const double item = (1 - s->noise) * ((s->key_motif + 1) / 2.0 + (s->value_motif + 1) / 2.0) + 2 * s->noise;
     const double items = (length + 1 - s->key_motif - s->value_motif) / item, pairs = 1 + (items - 1) * (1 - s->noise);
     const double keys = pow(key_count(s), s->key_motif), expected = -keys * expm1(-pairs / keys);
-    const double value_bits = s->value_motif * log2(value_count(s));
-    return pairs * log2(keys) + expected * value_bits + 2 * (items - pairs) * (s->noise_vocabulary > 1 ? log2(s->noise_vocabulary) : 0);
+    const double value_bits = s->value_motif * log2(value_count(s)),
+    noise_bits = s->noise_vocabulary ? 2 * log2(s->noise_vocabulary) : 0;
+    return pairs * log2(keys) + expected * value_bits + (items - pairs) * noise_bits;
 }
 
 static void draw_motif(rng *r, int from, int count, int tokens, int *motif)

@@ -25,5 +25,5 @@ const char *stream_symbol  (const void *self, int id, arena *);
 
 // Floors.
 void stream_latest_value  (const void *self, const int *input, int tokens, int *output);   // the value token read last
-void stream_frequent_value(const void *self, const int *input, int tokens, int *output);   // the one read most often, the latest of equals
+void stream_frequent_value(const void *self, const int *input, int tokens, int *output);   // the one read most often
 void stream_after_token   (const void *self, const int *input, int tokens, int *output);   // what followed this token last time

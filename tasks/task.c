@@ -6,7 +6,12 @@
 #include <string.h>
 #include "base/check.h"
 
-const char *const data_split_names[] = { "train", "validation", "test" };
+const char *const data_split_names[]    = { "train", "validation", "test" };
+const char *const task_disjoint_words[] = { "none", "hash", NULL };
+
+// Of the 8 parts of the space; and how many different examples a length must have to be cut into them, as bits.
+static const data_split split_of_part[8] = { [6] = SPLIT_VALIDATION, [7] = SPLIT_TEST };
+enum { DISJOINT_BITS = 10, DISJOINT_TRIES = 100000 };
 
 const object_family *task_family(void)
 {
@@ -29,25 +34,55 @@ bool dataset_open(dataset *data, const param_object *description, uint64_t seed,
 
 int dataset_tokens(const dataset *data, int length) { return data->task->tokens(data->self, length); }
 
+static bool is_disjoint(const dataset *data) { return ((const task_options *)data->options)->disjoint == DISJOINT_HASH; }
+
+bool dataset_fits(const dataset *data, int length, char *why, size_t room)
+{
+    if (!data->task->fits(data->self, length, why, room))
+        return false;
+    const double bits = data->task->space(data->self, length);
+    const bool few = is_disjoint(data) && bits < DISJOINT_BITS;
+    if (few)
+        snprintf(why, room, "disjoint: hash needs %d different examples, length %d has %.0f", 1 << DISJOINT_BITS, length,
+                 exp2(bits));
+    return !few;
+}
+
+bool dataset_prefixes(const dataset *data) { return !is_disjoint(data) && data->task->prefixes(data->self); }
+
+// The split that an example belongs to. The key is fixed: the same for every seed.
+static data_split split_of(const int *input, int tokens)
+{
+    uint64_t h = hash_bytes(input, tokens * sizeof *input, 0x5ca9be9c5ca9be9cu);
+    h = (h ^ h >> 32) * 0xd6e8feb86659fd93u;            // FNV's high bits hardly know the last bytes
+    return split_of_part[h >> 61];
+}
+
+// Disjoint: what belongs elsewhere is drawn again, from the same stream.
 void dataset_example(const dataset *data, data_split split, int length, int64_t index, int *input, int *target)
 {
     const uint64_t address[] = { data->seed, RNG_TRAIN + split, length, index };
     rng r = rng_start(address, LEN(address));
     data->task->example(data->self, length, &r, input, target);
+    for (int tries = 1; is_disjoint(data) && split_of(input, dataset_tokens(data, length)) != split; tries++) {
+        CHECK(tries < DISJOINT_TRIES, "task '%s', length %d: no example for the split %s", data->task->name, length,
+              data_split_names[split]);
+        data->task->example(data->self, length, &r, input, target);
+    }
 }
 
 double dataset_chance(const dataset *data) { return 1 - 1.0 / data->task->size(data->self).output; }
 
 double dataset_overlap(const dataset *data, int length, double draws)
 {
-    return -expm1(-draws * exp2(-data->task->space(data->self, length)));
+    return is_disjoint(data) ? 0 : -expm1(-draws * exp2(-data->task->space(data->self, length)));
 }
 
 int dataset_novel_from(const dataset *data, double draws, int longest)
 {
     char why[256];
     for (int length = 1; length <= longest; length++)
-        if (data->task->fits(data->self, length, why, sizeof why) && dataset_overlap(data, length, draws) < 0.01)
+        if (dataset_fits(data, length, why, sizeof why) && dataset_overlap(data, length, draws) < 0.01)
             return length;
     return longest + 1;
 }

@@ -10,6 +10,14 @@
 
 enum { TASK_IGNORE = -1 };                              // a position without a target
 
+// What every task's options begin with, and the line for their table. DISJOINT_HASH: a hash of the input says which split an
+// example may be in, so that test examples cannot have been trained on; splits take 6, 1 and 1 of 8 parts of the space.
+enum { DISJOINT_NONE, DISJOINT_HASH };
+typedef struct task_options { int disjoint; } task_options;
+#define TASK_OPTIONS int disjoint
+#define TASK_PARAMS(T) CHOICE(T, disjoint, "none", task_disjoint_words, "hash: no example is in two splits")
+extern const char *const task_disjoint_words[];
+
 typedef struct task_size { int input, output; } task_size;      // vocabularies
 
 // A shallow strategy, run on the generated data; its error is stored with each evaluation. predict() writes an output id
@@ -48,13 +56,16 @@ extern const char *const data_split_names[];
 
 bool   dataset_open(dataset *, const param_object *description, uint64_t seed, arena *, diag *);
 int    dataset_tokens(const dataset *, int length);
+bool   dataset_fits(const dataset *, int length, char *why, size_t room);  // the task's answer; disjoint splits need room as well
+bool   dataset_prefixes(const dataset *);               // the task's answer; false for disjoint splits
 void   dataset_example(const dataset *, data_split, int length, int64_t index, int *input, int *target);
 // An example for people, a column a token: the lines "input", "symbol" (where the task names its inputs) and "target"
 // ('.' where nothing is asked).
 const char *dataset_text(const dataset *, const int *input, const int *target, int tokens, arena *);
 double dataset_chance(const dataset *);                 // error of a uniform guess: 1 − 1/outputs
 
-// Share of test examples of this length that `draws` training examples are expected to have shown: 1 − exp(−draws/|space|).
+// Share of test examples of this length that `draws` training examples are expected to have shown: 1 − exp(−draws/|space|), or 0
+// where splits are disjoint.
 double dataset_overlap(const dataset *, int length, double draws);
 // Shortest length (at most `longest`) at which under 1 % has been seen; longest + 1 where there is none.
 int    dataset_novel_from(const dataset *, double draws, int longest);

@@ -20,6 +20,7 @@ static const char *const scored_words[]      = { "all", "all-but-last", "all-but
 static const char *const between_words[]     = { "filler", "repeat", "identity", NULL };
 
 typedef struct word_problem_options {
+    TASK_OPTIONS;
     const char *group;
     int composition, start, scored;
     param_one_of symbols;
@@ -31,11 +32,12 @@ static const param word_problem_params[] = {
     CHOICE(word_problem_options, composition,       "right", composition_words, "side on which a new symbol is multiplied"),
     CHOICE(word_problem_options, start,             "none",  start_words,       "start mark in front, unsupervised"),
     CHOICE(word_problem_options, scored,            "all",   scored_words,      "symbols whose running product is asked"),
-    ONE_OF(word_problem_options, symbols,           "all",   group_set_forms,   "elements that are drawn: all, generators, transpositions, { moves: m } or a list"),
+    ONE_OF(word_problem_options, symbols,           "all",   group_set_forms,   "elements that are drawn, ids as they are"),
     INT   (word_problem_options, factors,           "1", 1, 64,                 "draws whose product is a symbol"),
     INT   (word_problem_options, tokens_per_symbol, "1", 1, 64,                 "tokens that a symbol takes"),
-    CHOICE(word_problem_options, between,           "filler", between_words,    "what a symbol's other tokens are: a mark, the symbol again, the identity"),
+    CHOICE(word_problem_options, between,           "filler", between_words,    "a symbol's other tokens"),
     INT   (word_problem_options, delay,             "0", 0, 1024,               "tokens by which every target comes later"),
+    TASK_PARAMS(word_problem_options),
     {0}
 };
 
@@ -54,7 +56,8 @@ static bool word_problem_check(const void *options, mark at, diag *d)
         return false;
     const bool late = o->delay && o->tokens_per_symbol > 1 && o->between != IDENTITY;
     if (late)
-        diag_error(d, at, "delay: %d and between: %s don't go together: only a symbol's last token is asked; use identity", o->delay, between_words[o->between]);
+        diag_error(d, at, "delay: %d and between: %s don't go together: only a symbol's last token is asked; use identity",
+                   o->delay, between_words[o->between]);
     arena *memory = arena_new();
     const bool symbols = group_set_open(&set, &o->symbols, &g, o->group, at, memory, d);
     arena_free(memory);
@@ -168,7 +171,7 @@ static void window_product(const void *self, const int *input, int tokens, int *
     const word_problem *w = self;
     const int start = has_start(w), N = w->o.tokens_per_symbol;
     for (int t = 0; t < tokens; t++) {
-        const int read = t - start - w->o.delay < 0 ? 0 : (t - start - w->o.delay) / N + 1;       // symbols that the target speaks of
+        const int at = t - start - w->o.delay, read = at < 0 ? 0 : at / N + 1;      // symbols that the target speaks of
         output[t] = 0;
         for (int k = read > window ? read - window : 0; k < read; k++)
             output[t] = advance(w, output[t], input[start + k * N]);
@@ -196,11 +199,10 @@ const task task_word_problem = {
     .options = word_problem_params, .options_size = sizeof(word_problem_options), .check = word_problem_check,
     .convention =
         "Every symbol is drawn uniformly from all elements of the group, the identity included, or from those that `symbols` "
-        "names. The target at a symbol is the "
-        "product of the symbols up to it, itself included: with composition right the new symbol x is multiplied on the right, "
-        "acc·x, with left on the left, x·acc. Permutations are numbered in lexicographic order of their one-line notation, the "
-        "identity 0, and (p·q)(i) = p(q(i)). An takes the even ones in that order; Zn adds; (g, h) of GxH is g·|H| + h. A start "
-        "mark is the id after the last element, a filler the id after that.",
+        "names. The target at a symbol is the product of the symbols up to it, itself included: with composition right the new "
+        "symbol x is multiplied on the right, acc·x, with left on the left, x·acc. Permutations are numbered in lexicographic "
+        "order of their one-line notation, the identity 0, and (p·q)(i) = p(q(i)). An takes the even ones in that order; Zn "
+        "adds; (g, h) of GxH is g·|H| + h. A start mark is the id after the last element, a filler the id after that.",
     .example_options = "{ group: S3, start: bos }", .example_length = 6,
     .example_text =
         "input    6   3   5   1   0   1   1\n"

@@ -248,9 +248,11 @@ static int compare(const void *a, const void *b) { return *(const int *)a - *(co
 static void generators(void **state)
 {
     static const struct { const char *name; int n, elements[8]; } known[] = {       // ascending
-        { "S5", 5, { 1, 2, 6, 24, 33 } }, { "S2", 1, { 1 } }, { "A5", 3, { 1, 4, 15 } }, { "Z60", 3, { 0, 1, 59 } }, { "Z2", 2, { 0, 1 } },
+        { "S5", 5, { 1, 2, 6, 24, 33 } }, { "S2", 1, { 1 } }, { "A5", 3, { 1, 4, 15 } }, { "Z60", 3, { 0, 1, 59 } },
+        { "Z2", 2, { 0, 1 } },
         { "S3xZ2", 5, { 0, 1, 2, 4, 6 } } };
-    static const char *const names[] = { "S2", "S3", "S4", "S5", "S6", "A3", "A4", "A5", "A6", "Z2", "Z3", "Z60", "A4xZ5", "S3xZ2xZ2" };
+    static const char *const names[] = { "S2", "S3", "S4", "S5", "S6", "A3", "A4", "A5", "A6", "Z2", "Z3", "Z60", "A4xZ5",
+                                         "S3xZ2xZ2" };
     arena *a = arena_new();
     for (size_t i = 0; i < LEN(known); i++) {
         int elements[GROUP_GENERATORS];

@@ -32,18 +32,21 @@ static void fill_output_gradients(node *n, backend b, int only)
     }
 }
 
-// Runs a case; `later`: the gradients of the inputs hold 0.25 already, else they are undefined (NaN) and must be set. `only`:
-// the output that is used; −1: all are.
-static outcome run(const op *o, int which, double scale, backend b, const team *t, bool later, int only, arena *a)
+// The gradients of the inputs are undefined (NaN) and must be set; hold 0.25 already; or the one, the other, in turn.
+typedef enum { FIRST, ADDED, MIXED, HISTORIES } history;
+static bool is_later(history h, int input) { return h == ADDED || (h == MIXED && input % 2 == 0); }
+
+// Runs a case. `only`: the output that is used; −1: all are.
+static outcome run(const op *o, int which, double scale, backend b, const team *t, history h, int only, arena *a)
 {
     graph g = { .step = a, .team = t, .backend = b, .record = true };
     outcome r = { case_inputs(o, &o->cases[which]), o->outputs, {0}, case_tensors(a, o, &o->cases[which], scale, (uint64_t)which) };
     for (int i = 0; i < r.n; i++)
         for (int64_t k = 0; r.in[i] && r.in[i]->grad && k < tensor_size(r.in[i]); k++)
-            r.in[i]->grad[k] = later ? 0.25f : o->first[b] ? NAN : 0;
+            r.in[i]->grad[k] = is_later(h, i) ? 0.25f : o->first[b] ? NAN : 0;
     for (int i = 0; i < r.n; i++)
         if (r.in[i])
-            r.in[i]->reached = later || !o->first[b];
+            r.in[i]->reached = is_later(h, i) || !o->first[b];
     node *n = graph_apply(&g, o, o->cases[which].options, r.in, r.n);
     for (int k = 0; k < o->outputs; k++)
         r.out[k] = n->out[k];
@@ -83,14 +86,14 @@ static void compare_outcomes(const outcome *fast, const outcome *slow, double to
     }
 }
 
-static void check_once(const op *o, int which, size_t s, bool later, int only, arena *a, const team *t)
+static void check_once(const op *o, int which, size_t s, history h, int only, arena *a, const team *t)
 {
     const arena_mark start = arena_save(a);
     char where[160];
     snprintf(where, sizeof where, "%s at %s, case %d, scale %g, %s, of output %d", o->name, cpu_level_names[cpu_current()], which,
-             scales[s][0], later ? "added" : "first", only);
-    const outcome slow = run(o, which, scales[s][0], REFERENCE, t, later, only, a);
-    const outcome fast = run(o, which, scales[s][0], CPU, t, later, only, a);
+             scales[s][0], (const char *[]){ "first", "added", "mixed" }[h], only);
+    const outcome slow = run(o, which, scales[s][0], REFERENCE, t, h, only, a);
+    const outcome fast = run(o, which, scales[s][0], CPU, t, h, only, a);
     if (only < 0 || (slow.out[only] && slow.out[only]->grad))
         compare_outcomes(&fast, &slow, scales[s][1] * (o->tolerance > 0 ? o->tolerance : 1e-5), where);
     arena_restore(a, start);
@@ -99,9 +102,9 @@ static void check_once(const op *o, int which, size_t s, bool later, int only, a
 static void check_case(const op *o, int which, arena *a, const team *t)
 {
     for (size_t s = 0; s < LEN(scales); s++)
-        for (int later = 0; later < 2; later++)
+        for (history h = FIRST; h < HISTORIES; h++)
             for (int only = -1; only < (o->outputs > 1 ? o->outputs : 0); only++)
-                check_once(o, which, s, later, only, a, t);
+                check_once(o, which, s, h, only, a, t);
 }
 
 static bool is_fast(const op *o) { return o->forward[CPU] || o->backward[CPU]; }
@@ -133,9 +136,9 @@ static bool same_bits(const tensor *x, const tensor *y)
 static void check_threads(const op *o, int which, arena *a, team *const *teams, int n)
 {
     const arena_mark start = arena_save(a);
-    const outcome one = run(o, which, 1, CPU, teams[0], true, -1, a);
+    const outcome one = run(o, which, 1, CPU, teams[0], ADDED, -1, a);
     for (int k = 1; k < n; k++) {
-        const outcome many = run(o, which, 1, CPU, teams[k], true, -1, a);
+        const outcome many = run(o, which, 1, CPU, teams[k], ADDED, -1, a);
         bool same = true;
         for (int i = 0; i < one.outputs; i++)
             same &= same_bits(one.out[i], many.out[i]);

@@ -123,6 +123,26 @@ static void test_a_gradient_that_is_not_finite_changes_nothing(void **state)
     arena_free(life);
 }
 
+// The first step's moments are g and g² exactly: p − rate·g/(|g| + eps), a weight without a gradient stays.
+static void test_a_large_eps(void **state)
+{
+    arena *life = arena_new();
+    param_object o;
+    const void *options = read_object(&optimizer_family, "{ name: adamw, eps: 0.5, weight_decay: 0 }", &o, life);
+    team *one = team_new(1);
+    model m;
+    const double rate = 0.1;
+    const int64_t step = 1;
+    small_model(&m, life);
+    m.grad[3] = 2;
+    m.data[4] = 7;
+    ((const optimizer *)o.type)->update(options, &m, one, &rate, &step);
+    if (!(fabs((double)m.data[3] + 0.1 * 2 / 2.5) <= tolerance && m.data[4] == 7))
+        fail_msg("%g and %g", (double)m.data[3], (double)m.data[4]);
+    team_free(one);
+    arena_free(life);
+}
+
 static void test_many_threads_give_the_same_bits(void **state)
 {
     arena *life = arena_new();
@@ -187,7 +207,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_adamw), cmocka_unit_test(test_a_gradient_that_is_not_finite_changes_nothing),
-        cmocka_unit_test(test_many_threads_give_the_same_bits), cmocka_unit_test(test_schedules),
+        cmocka_unit_test(test_a_large_eps), cmocka_unit_test(test_many_threads_give_the_same_bits), cmocka_unit_test(test_schedules),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

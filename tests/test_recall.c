@@ -50,7 +50,8 @@ static int exact_triples(int first, int slots, double power, double *probability
         for (int b = 0; b < slots; b++)
             for (int c = 0; c < slots; c++) {
                 const bool distinct = a != b && b != c && a != c;
-                probability[n++] = !distinct ? 0 : weight[a] / all * weight[b] / (all - weight[a]) * weight[c] / (all - weight[a] - weight[b]);
+                const double of_three = weight[a] / all * weight[b] / (all - weight[a]) * weight[c] / (all - weight[a] - weight[b]);
+                probability[n++] = distinct ? of_three : 0;
             }
     return n;
 }
@@ -93,7 +94,8 @@ static void slots_by_successive_sampling(void **state)
                 kept[cells++] = count[k];
             }
         }
-        expect_distribution(kept, probability, cells, arena_text(a, "slots with power %g, offset %d", cases[i].power, cases[i].offset));
+        expect_distribution(kept, probability, cells,
+                            arena_text(a, "slots with power %g, offset %d", cases[i].power, cases[i].offset));
         arena_free(a);
     }
 }
@@ -190,7 +192,8 @@ static void floors(void **state)
         const dataset data = open_task(known[i].task, known[i].options, a);
         const double right = 1 - floor_error(&data, known[i].floor, known[i].length, 20000);
         if (!(fabs(right - known[i].right) <= known[i].tolerance))
-            fail_msg("%s %s, %s: right %.4f, expected %.4f", known[i].task, known[i].options, known[i].floor, right, known[i].right);
+            fail_msg("%s %s, %s: right %.4f, expected %.4f", known[i].task, known[i].options, known[i].floor, right,
+                     known[i].right);
         arena_free(a);
     }
 }
@@ -244,7 +247,8 @@ static void passes_repeat_the_context(void **state)
 {
     enum { L = 40 };
     arena *a = arena_new();
-    const dataset once = open_task("mqar", "{ vocabulary: 64, pairs: 3 }", a), thrice = open_task("mqar", "{ vocabulary: 64, pairs: 3, passes: 3 }", a);
+    const dataset once = open_task("mqar", "{ vocabulary: 64, pairs: 3 }", a),
+    thrice = open_task("mqar", "{ vocabulary: 64, pairs: 3, passes: 3 }", a);
     int input[L], target[L], plain[L], unused[L];
     dataset_example(&thrice, SPLIT_TRAIN, L, 5, input, target);
     dataset_example(&once, SPLIT_TRAIN, L, 5, plain, unused);
@@ -259,12 +263,15 @@ static void preconditions(void **state)
         { "mqar", "{ pairs: 4 }",  16, NULL },
         { "mqar", "{ vocabulary: 12, pairs: 2 }", 16, NULL },
         { "mqar", "{ pairs: 4 }",  15, "length 15 is not a positive multiple of 2, the tokens of a slot" },
-        { "mqar", "{ pairs: 4 }",  14, "pairs: 4, passes: 1, offset: 0 need a length of at least 16, not 14: 8 tokens of context, 4 slots of 2" },
-        { "mqar", "{ pairs: 4, passes: 2, offset: 3 }", 28, "pairs: 4, passes: 2, offset: 3 need a length of at least 30, not 28: 16 tokens of context, 7 slots of 2" },
+        { "mqar", "{ pairs: 4 }",  14,
+          "pairs: 4, passes: 1, offset: 0 need a length of at least 16, not 14: 8 tokens of context, 4 slots of 2" },
+        { "mqar", "{ pairs: 4, passes: 2, offset: 3 }", 28,
+          "pairs: 4, passes: 2, offset: 3 need a length of at least 30, not 28: 16 tokens of context, 7 slots of 2" },
         { "mqar", "{}",            14, "length 14 is too short for a pair" },
         { "mqar", "{ vocabulary: 12, pairs: 6 }", 64, "pairs: 6 takes 6 keys, vocabulary: 12 has 5" },
         { "mqar", "{ vocabulary: 12, pairs: 5 }", 64, NULL },
-        { "mqar", "{ pairs_per_length: 0.25 }", 40000, "length 40000 makes 10000 pairs and 10000 slots; 4096 and 16384 are the most" },
+        { "mqar", "{ pairs_per_length: 0.25 }", 40000,
+          "length 40000 makes 10000 pairs and 10000 slots; 4096 and 16384 are the most" },
         { "mqar-forgetting", "{ vocabulary: 12, pairs: 4 , changed: 1 }", 64, "pairs: 4 takes 8 values, vocabulary: 12 has 6" },
         { "mqar-compositional", "{ pairs: 8 }", 63, "pairs: 8 is not a square" },
         { "mqar-compositional", "{ vocabulary: 10, pairs: 9 }", 63, "pairs: 9 takes 3 first key parts, vocabulary: 10 has 2" },
@@ -301,7 +308,8 @@ static void places_and_noise(void **state)
     enum { N = 30000, L = 6, PAIRS = 10 };
     static int places[20], noisy[2];
     arena *a = arena_new();
-    const dataset copy = open_task("selective-copying", "{ items: 3 }", a), noise = open_task("noisy-recall", "{ noise: 0.3 }", a);
+    const dataset copy = open_task("selective-copying", "{ items: 3 }", a),
+    noise = open_task("noisy-recall", "{ noise: 0.3 }", a);
     for (int i = 0; i < N; i++) {
         int input[32], target[32], code = 0, rank = 0;
         dataset_example(&copy, SPLIT_TRAIN, L, i, input, target);

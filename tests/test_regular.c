@@ -68,7 +68,8 @@ static void floors(void **state)
         const double right = floor_right(&data, known[i].floor, known[i].length, 10000);
         const double tolerance = known[i].right == 1 ? 0 : 0.02;
         if (!(fabs(right - known[i].right) <= tolerance))
-            fail_msg("%s %s, %s: right %.4f, expected %.4f", known[i].task, known[i].options, known[i].floor, right, known[i].right);
+            fail_msg("%s %s, %s: right %.4f, expected %.4f", known[i].task, known[i].options, known[i].floor, right,
+                     known[i].right);
         arena_free(a);
     }
 }
@@ -255,16 +256,22 @@ static void wrong_automata(void **state)
           ":5:6: error: 'evne' is not among the states; did you mean 'even'?\n" },
         { "symbols: [a, b]\nstates: [p, q]\nstart: p\nnext:\n  - [p, q]\n  - [q]\noutput: [0, 1]\n",
           ":6:5: error: next: 1 entries for state 'q' and 2 symbols\n" },
-        { "symbols: [a, b]\nstates: [p, q]\nstart: p\nnext:\n  - [p, q]\noutput: [0, 1]\n", ":5:3: error: next: 1 rows for 2 states\n" },
+        { "symbols: [a, b]\nstates: [p, q]\nstart: p\nnext:\n  - [p, q]\noutput: [0, 1]\n",
+          ":5:3: error: next: 1 rows for 2 states\n" },
         { "symbols: [a, b]\nstates: [p, q, r]\nstart: p\nnext: [[p, q], [q, p], [r, p]]\noutput: [0, 1, 1]\n",
           ":2:16: error: state 'r' cannot be reached from 'p'\n" },
-        { "symbols: [a, a]\nstates: [p, q]\nstart: p\nnext: [[p, q], [q, p]]\noutput: [0, 1]\n", ":1:14: error: symbols: 'a' stands there twice\n" },
-        { "symbols: [a, b]\nstates: [p, q]\nstart: s\nnext: [[p, q], [q, p]]\noutput: [0, 1]\n", ":3:8: error: 's' is not among the states\n" },
-        { "symbols: [a, b]\nstates: [p, q]\nstart: p\nnext: [[p, q], [q, p]]\noutput: [0]\n", ":5:9: error: output: 1 numbers for 2 states\n" },
+        { "symbols: [a, a]\nstates: [p, q]\nstart: p\nnext: [[p, q], [q, p]]\noutput: [0, 1]\n",
+          ":1:14: error: symbols: 'a' stands there twice\n" },
+        { "symbols: [a, b]\nstates: [p, q]\nstart: s\nnext: [[p, q], [q, p]]\noutput: [0, 1]\n",
+          ":3:8: error: 's' is not among the states\n" },
+        { "symbols: [a, b]\nstates: [p, q]\nstart: p\nnext: [[p, q], [q, p]]\noutput: [0]\n",
+          ":5:9: error: output: 1 numbers for 2 states\n" },
         { "symbols: [a, b]\nstates: [p, q]\nstart: p\nnext: [[p, q], [q, p]]\noutput: [0, 0]\n",
           ":5:9: error: output: every state says 0; there is nothing to learn\n" },
-        { "symbols: [a, b]\nstates: [p, q]\nstart: p\noutput: [0, 1]\n", ":1:1: error: 'next' must be given: a row a state: the next state for each symbol\n" },
-        { "symbols: []\nstates: [p, q]\nstart: p\nnext: [[], []]\noutput: [0, 1]\n", ":1:10: error: symbols: 0 names; there must be 1 to 1024\n" } };
+        { "symbols: [a, b]\nstates: [p, q]\nstart: p\noutput: [0, 1]\n",
+          ":1:1: error: 'next' must be given: a row a state: the next state for each symbol\n" },
+        { "symbols: []\nstates: [p, q]\nstart: p\nnext: [[], []]\noutput: [0, 1]\n",
+          ":1:10: error: symbols: 0 names; there must be 1 to 1024\n" } };
     for (size_t i = 0; i < LEN(wrong); i++) {
         arena *a = arena_new();
         const char *report = report_of(wrong[i].text, a);
@@ -279,7 +286,8 @@ static void wrong_options(void **state)
     static const struct { const char *task, *options, *message; } wrong[] = {
         { "automaton", "{}", "'definition' must be given" },
         { "automaton", "{ definition: /nowhere/at-all.yaml }", "/nowhere/at-all.yaml" },
-        { "automaton", "{ definition: { symbols: [a], states: [p], start: q, next: [[p]], output: [1] } }", "test:1:1: error: 'q' is not among the states" },
+        { "automaton", "{ definition: { symbols: [a], states: [p], start: q, next: [[p]], output: [1] } }",
+          "test:1:1: error: 'q' is not among the states" },
         { "dyck", "{ kinds: 4, depth: 12 }", "4 kinds of brackets nested 12 deep make more than 16384 stacks" },
         { "modular-arithmetic", "{ brackets: true, scored: all }", "scored: all has no meaning with brackets" },
         { "cycle-navigation", "{ modulus: 1 }", "'modulus' is 1, outside [2, 16384]" } };

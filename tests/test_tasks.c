@@ -74,10 +74,21 @@ static void every_length(const trial *t, void (*check)(const trial *, int length
     assert_true(tried > 0 && fits(&t->data, t->item->length) && !fits(&t->data, 0));
 }
 
+static const param *find_option(const task *t, const char *name)
+{
+    const param *p = t->options;
+    while (p->name && strcmp(p->name, name))
+        p++;
+    return p->name ? p : NULL;
+}
+
 static void described(void **state)
 {
     for (int i = 0; i < task_list_length; i++) {
         const task *t = task_list[i];
+        const param *disjoint = find_option(t, "disjoint");
+        if (!disjoint || disjoint->offset != offsetof(task_options, disjoint))
+            fail_msg("%s: its options must begin with TASK_OPTIONS and its table have TASK_PARAMS", t->name);
         assert_ptr_equal(object_find(task_family(), t->name), &t->object);
         assert_true(t->source && *t->source && t->summary && *t->summary && t->convention && *t->convention && t->version >= 1);
         assert_true(t->example_options && t->example_text && t->floors && t->floors->name);
@@ -140,7 +151,7 @@ static void prefixes_at(const trial *t, int length, int tokens)
 
 static void prefixes_of(const trial *t)
 {
-    if (t->data.task->prefixes(t->data.self) && fits(&t->data, LONGEST))
+    if (dataset_prefixes(&t->data) && fits(&t->data, LONGEST))
         every_length(t, prefixes_at);
 }
 
@@ -182,6 +193,62 @@ static void pure_of(const trial *t)
 }
 
 static void pure(void **state) { every_case(pure_of); }
+
+// With disjoint splits: still examples, of one split each, drawn alike; what is too short is refused. A split of one seed
+// doesn't take what another split of another seed takes.
+static void disjoint_of(const trial *t)
+{
+    const char *options = arena_text(t->arena, "{ disjoint: hash, %s", t->item->options + 1);
+    const dataset one = open_case(t->solver->task, options, 1, t->arena), two = open_case(t->solver->task, options, 2, t->arena);
+    const int length = t->item->length, tokens = dataset_tokens(&one, length);
+    char why[256];
+    assert_true(dataset_fits(&one, length, why, sizeof why) && !dataset_prefixes(&one) && dataset_overlap(&one, length,
+                                                                                                          1e9) == 0);
+    for (int i = 0; i < 30; i++) {
+        int first[ROOM], second[ROOM], target[ROOM], answer[ROOM];
+        for (data_split split = SPLIT_TRAIN; split <= SPLIT_TEST; split++) {
+            dataset_example(&one, split, length, i, first, target);
+            t->solver->solve(t->item->facts, first, tokens, answer);
+            assert_memory_equal(answer, target, tokens * sizeof *target);
+            dataset_example(&two, (split + 1) % 3, length, i, second, target);
+            assert_memory_not_equal(first, second, tokens * sizeof *first);
+        }
+    }
+}
+
+static void disjoint(void **state) { every_case(disjoint_of); }
+
+// All 1296 sequences of four elements of S3: none is in two splits, all are somewhere, in parts of 6, 1 and 1.
+static void disjoint_small(void **state)
+{
+    enum { L = 4, ALL = 6 * 6 * 6 * 6, N = 20000 };
+    static char seen[ALL];
+    int count[3] = {0}, both = 0;
+    char why[256] = "";
+    arena *a = arena_new();
+    const dataset data = open_case("word-problem", "{ group: S3, disjoint: hash }", 1, a);
+    for (data_split split = SPLIT_TRAIN; split <= SPLIT_TEST; split++)
+        for (int i = 0; i < N; i++) {
+            int input[L], target[L], code = 0;
+            dataset_example(&data, split, L, i, input, target);
+            for (int t = 0; t < L; t++)
+                code = 6 * code + input[t];
+            seen[code] |= 1 << split;
+        }
+    for (int i = 0; i < ALL; i++) {
+        both += seen[i] & (seen[i] - 1);
+        for (int split = 0; split < 3; split++)
+            count[split] += seen[i] >> split & 1;
+    }
+    assert_int_equal(both, 0);
+    assert_int_equal(count[0] + count[1] + count[2], ALL);
+    assert_in_range(count[1], ALL / 8 - 45, ALL / 8 + 45);
+    assert_in_range(count[2], ALL / 8 - 45, ALL / 8 + 45);
+    assert_false(dataset_fits(&data, 3, why, sizeof why));
+    assert_string_equal(why, "disjoint: hash needs 1024 different examples, length 3 has 216");
+    assert_int_equal(dataset_novel_from(&data, 1e9, LONGEST), 4);
+    arena_free(a);
+}
 
 // log2 of the number of examples grows with the length; overlap falls, and novel_from is where it comes under 1 %.
 static void space_of(const trial *t)
@@ -322,7 +389,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(described), cmocka_unit_test(ids), cmocka_unit_test(solved), cmocka_unit_test(prefixes),
-        cmocka_unit_test(pure), cmocka_unit_test(space), cmocka_unit_test(floors), cmocka_unit_test(symbols),
+        cmocka_unit_test(pure), cmocka_unit_test(disjoint), cmocka_unit_test(disjoint_small), cmocka_unit_test(space),
+        cmocka_unit_test(floors), cmocka_unit_test(symbols),
         cmocka_unit_test(worked_examples), cmocka_unit_test(golden) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

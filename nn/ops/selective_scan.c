@@ -156,7 +156,7 @@ static void selective_scan_backward(const node *n, const team *team)
 // [parts, E·N + E], and where the channels are cut into blocks, of B and C, [blocks, B, T, 2N].
 typedef struct scan_job { selective_scan_rows rows; int64_t B; channel_grid grid; float *weights, *dBC; bool add_BC; } scan_job;
 
-_Static_assert(SEGMENT == SCAN_SEGMENT, "the kernels' segment");
+_Static_assert((int)SEGMENT == (int)SCAN_SEGMENT, "the kernels' segment");
 
 // The scratch of a piece: four numbers a state and channel at most, and four segments of W ≤ 16 channels.
 static int64_t most_channels(int64_t N)

@@ -71,6 +71,22 @@ for kind in svg pdf; do
     check "a figure as $kind"                       sh -c "'$program' plot '$smoke' --store '$work/one' -o '$work/figure.$kind' && [ -s '$work/figure.$kind' ]"
 done
 check 'a figure with characters'                    sh -c "'$program' plot '$smoke' --store '$work/one' --term | grep -q psm"
+# A grid point chosen on validation data, by seeds that are not reported: a rate that learns against one that cannot.
+cat >"$work/select.yaml" <<'END'
+sweep: select
+task: { name: word-problem, group: Z2 }
+train: { lengths: 2, steps: 60, batch: 16, optimizer: { lr: 0.01 } }
+validate: { every: 30, examples: 64 }
+evaluate: { lengths: [2, 4], examples: 64 }
+grid: { train.optimizer.lr: [0.0, 0.01] }
+select: { seeds: [100, 101] }
+models: [{ name: transformer, d_model: 8, layers: 1, heads: 1 }]
+END
+selected() {
+    "$program" run "$work/select.yaml" --store "$work/select" >"$work/out" 2>"$work/err" && [ "$(count_cells "$work/select")" = 5 ] &&
+        says "$work/out" 'train.optimizer.lr=0.01 (validation error'
+}
+check 'select trains trials, reports one point'     selected
 check '--dry-run runs nothing'                      sh -c "'$program' run '$smoke' --store '$work/none' --dry-run | grep -q 'ms/step' && [ ! -e '$work/none' ]"
 check '--only chooses'                              sh -c "'$program' run '$smoke' --store '$work/only' --only 'transformer.*s1' && [ \$(ls '$work/only' | grep -c word-problem) = 1 ]"
 finish

@@ -26,7 +26,8 @@ static void solve(const void *facts_, const int *input, int tokens, int *target)
 }
 
 static const solver_case cases[] = {
-    { "{ definition: { symbols: [a, b], states: [none, one, two], start: none, next: [[one, none], [two, none], [two, none]], output: [0, 0, 1] } }",
+    { "{ definition: { symbols: [a, b], states: [none, one, two], start: none, "
+      "next: [[one, none], [two, none], [two, none]], output: [0, 0, 1] } }",
       24, &(const facts){ { false, EVERY }, ends_with_aa } },
     { "{ start: bos, scored: mark, definition: { symbols: [zero, one], states: [r0, r1, r2], start: r0, "
       "next: [[r0, r1], [r2, r0], [r1, r2]], output: [0, 1, 2] } }",
