@@ -3,8 +3,6 @@
 
 const char *const block_norm_words[] = { "layer", "rms", "none", NULL };
 const char *const mlp_words[] = { "none", "gelu", "swiglu", NULL };
-const char *const short_conv_words[] = { "0", "4", NULL };
-enum { TAPS = 4 };                      // of the short convolution
 
 static const int norm_kinds[] = { [BLOCK_NORM_LAYER] = NORM_LAYER, [BLOCK_NORM_RMS] = NORM_RMS };
 
@@ -59,7 +57,7 @@ void norm_step(const block_norm_layer *n, int B, int D, const real *x, real *y)
 
 int block_branches(const block_options *o) { return 1 + (o->mlp != MLP_NONE); }
 
-bool block_convolves(const block_options *o, const mixer *mix) { return o->short_conv != SHORT_CONV_NONE && !mix->convolves; }
+bool block_convolves(const block_options *o, const mixer *mix) { return o->short_conv > 0 && !mix->convolves; }
 
 int64_t mlp_auto_width(int mlp, int64_t D)
 {
@@ -88,7 +86,7 @@ void block_build(model *m, block *b, const char *prefix, const block_options *o,
                         .positions = o->positions, .rope_base = o->rope_base, .dropout = o->dropout };
     norm_build(m, &b->norm[0], NAME(prefix, "norm1"), o->norm, o->norm_eps, D, NULL);
     if (block_convolves(o, mix)) {
-        b->conv      = model_weight(m, NAME(prefix, "short_conv.weight"), 2, (const int64_t[]){ D, TAPS }, WEIGHT_CONVOLUTION);
+        b->conv      = model_weight(m, NAME(prefix, "short_conv.weight"), 2, (const int64_t[]){ D, o->short_conv }, WEIGHT_CONVOLUTION);
         b->conv_bias = model_weight(m, NAME(prefix, "short_conv.bias"), 1, (const int64_t[]){ D }, WEIGHT_BIAS);
     }
     mix->build(m, &b->layer);
@@ -137,36 +135,37 @@ residual block_forward_part(const block *b, graph *g, residual in, attention_mas
     return mlp_forward(b, g, branch(b, g, sum, mixed));
 }
 
-// The mixer's state; with a short convolution also the inputs of the tokens before, token t in place t mod 3.
-typedef struct block_state { void *mixer; real *recent; } block_state;          // recent: [TAPS − 1, B, D]
+// The mixer's state; with a short convolution also the inputs of the tokens before, token t in place t mod (width − 1).
+typedef struct block_state { void *mixer; real *recent; } block_state;          // recent: [width − 1, B, D]
 
 void *block_begin(const block *b, stream *s)
 {
     if (!b->conv)
         return b->layer.mixer->begin(&b->layer, s);
     block_state *state = arena_take(s->memory, sizeof *state);
-    state->recent = arena_zero(s->memory, (TAPS - 1) * (size_t)s->B * (size_t)b->layer.D * sizeof(real));
+    state->recent = arena_zero(s->memory, (size_t)((tensor_columns(b->conv) - 1) * s->B * b->layer.D) * sizeof(real));
     state->mixer = b->layer.mixer->begin(&b->layer, s);
     return state;
 }
 
 int64_t block_state_bytes(const block_options *o, const mixer *mix, const void *mixer_options, int D, int64_t T)
 {
-    const int64_t recent = block_convolves(o, mix) ? (TAPS - 1) * D * (int64_t)sizeof(real) : 0;
+    const int64_t recent = block_convolves(o, mix) ? (o->short_conv - 1) * D * (int64_t)sizeof(real) : 0;
     return recent + mix->state_bytes(mixer_options, D, T);
 }
 
-// y = SiLU(Σ_j W[:, TAPS − 1 − j]·x_{t−j} + b) in place, and x joins the inputs kept.
+// y = SiLU(Σ_j W[:, last − j]·x_{t−j} + b) in place, and x joins the inputs kept.
 static void conv_step(const block *b, const stream *s, real *recent, real *x)   // [B, D]
 {
-    const int64_t D = b->layer.D, size = s->B * D;
+    const int64_t D = b->layer.D, size = s->B * D, width = tensor_columns(b->conv), last = width - 1;
     const real *W = tensor_data(b->conv), *bias = tensor_data(b->conv_bias);
     for (int64_t i = 0; i < size; i++) {
         const int64_t d = i % D;
-        real sum = bias[d] + W[d * TAPS + TAPS - 1] * x[i];
-        for (int j = 1; j < TAPS; j++)                                          // before the first token: zeros
-            sum += W[d * TAPS + TAPS - 1 - j] * recent[(s->position + TAPS - 1 - j) % (TAPS - 1) * size + i];
-        recent[s->position % (TAPS - 1) * size + i] = x[i];
+        real sum = bias[d] + W[d * width + last] * x[i];
+        for (int64_t j = 1; j < width; j++)                                     // before the first token: zeros
+            sum += W[d * width + last - j] * recent[(s->position + last - j) % last * size + i];
+        if (last > 0)
+            recent[s->position % last * size + i] = x[i];
         x[i] = sum / (1 + exp(-sum));
     }
 }

@@ -5,13 +5,12 @@
 
 typedef enum { BLOCK_NORM_LAYER, BLOCK_NORM_RMS, BLOCK_NORM_NONE } block_norm;
 typedef enum { MLP_NONE, MLP_GELU, MLP_SWIGLU } mlp_kind;
-typedef enum { SHORT_CONV_NONE, SHORT_CONV_4 } short_conv_kind;
-extern const char *const block_norm_words[], *const mlp_words[], *const short_conv_words[];
+extern const char *const block_norm_words[], *const mlp_words[];
 
 typedef struct block_options {
     int    norm, mlp, mlp_width;        // mlp_width AUTO_INT: as mlp_auto_width has it
     double norm_eps;
-    int    short_conv, positions;
+    int    short_conv, positions;       // short_conv: its width, 0: none
     double rope_base, dropout;          // dropout: of what each branch adds, and of attention's probabilities
     bool   residual;
 } block_options;
@@ -25,7 +24,7 @@ typedef struct block_norm_layer { int kind; double eps; tensor *gain, *bias; } b
 typedef struct block {
     layer            layer;
     block_norm_layer norm[2];           // before the mixer, before the MLP
-    tensor          *conv, *conv_bias;  // [D, 4], the last tap is the current token's; [D]; or NULL
+    tensor          *conv, *conv_bias;  // [D, width], the last tap is the current token's; [D]; or NULL
     int              mlp;
     bool             residual;
     double           dropout;

@@ -18,7 +18,7 @@ static const param backbone_params[] = {
     FIELD("positions",  PARAM_CHOICE, block.positions, "none",  0, 0,       position_words, "learned: added to the embedding; rope, alibi: in attention"),
     FIELD("max_length", PARAM_INT,    max_length,      "1024",  1, 1 << 24, 0, "rows of learned positions, tokens"),
     FIELD("rope_base",  PARAM_REAL,   block.rope_base, "10000", 1, 1e9,     0, "rope: pair i of a head turns by base^(-2i/width) a token"),
-    FIELD("short_conv", PARAM_CHOICE, block.short_conv, "0",    0, 0,       short_conv_words, "width of a causal convolution, then SiLU, before each mixer"),
+    FIELD("short_conv", PARAM_INT,    block.short_conv, "0",    0, 8,       0, "width of a causal convolution, then SiLU, before each mixer; usual: 4"),
     FIELD("residual",   PARAM_BOOL,   block.residual,  "true",  0, 0,       0, "add to the stream; false: replace it, a bare stack"),
     FIELD("loop",       PARAM_INT,    loop,            "1",     1, 256,     0, "times the stack is run, with the same weights"),
     FIELD("dropout",    PARAM_REAL,   block.dropout,   "0",     0, 0.99,    0, "of embedding, attention probabilities, branches, in training"),
@@ -56,7 +56,7 @@ static bool derived_check(const mixer *one, const void *options, mark at, diag *
     }
     if (o->common.d_model > 0 && diag_errors(d) == before)
         check_positions(one, o, at, d);
-    if (one && one->convolves && o->block.short_conv != SHORT_CONV_NONE)
+    if (one && one->convolves && o->block.short_conv > 0)
         diag_error(d, at, "short_conv: %s has a convolution of its own; write short_conv: 0", one->name);
     return diag_errors(d) == before;
 }

@@ -9,7 +9,7 @@ const yaml *arguments_object(const char *const *words, int n, arena *a, diag *d)
     name->at = (mark){ "command line", 0, 0 };
     name->text = words[0];
     name->quoted = true;
-    const yaml *tree = yaml_with(yaml_parse("{}", "command line", a, d), "name", name->at, name, a);
+    const yaml *tree = yaml_with(NULL, "name", name->at, name, a);
     for (int i = 1; i < n; i++) {
         const char *equals = strchr(words[i], '=');
         if (!equals || equals == words[i]) {

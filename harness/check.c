@@ -23,11 +23,14 @@ const check_property *check_find(const char *name)
 
 double check_bound(const check_property *p) { return p->bound[sizeof(real) == sizeof(double)]; }
 
+// `where` is of the shortest length that fails, or else of the worst value.
 void observe(measurement *m, int length, double value, const char *where, ...)
 {
-    if (!(value <= m->bound) && (!m->length || length < m->length)) m->length = length;
-    if (isnan(m->worst) || value <= m->worst) return;
-    m->worst = value;
+    const bool fails = !(value <= m->bound), shortest = fails && (!m->length || length < m->length);
+    const bool worst = !isnan(m->worst) && !(value <= m->worst);
+    if (shortest) m->length = length;
+    if (worst) m->worst = value;
+    if (!shortest && (m->length || !worst)) return;
     va_list list;
     va_start(list, where);
     vsnprintf(m->where, sizeof m->where, where, list);
@@ -144,6 +147,27 @@ static double difference(const real *a, const real *b, int D)
         if (!(d <= off) && !isnan(off)) off = d;
     }
     return most > 0 ? off / most : off;
+}
+
+double check_amplification(const char *entry)
+{
+    enum { T = 21 };
+    const double nudge = 1e-4;
+    double worst = 0;
+    fixture f = fixture_open(entry, CHECK_SYMBOLS, CHECK_SYMBOLS);
+    model *m = &f.network->model;
+    rng r = rng_start((const uint64_t[]){ 9, RNG_TESTS }, 2);
+    const int *tokens = fixture_tokens(&f, 2, B * T, CHECK_SYMBOLS);
+    fill(&f, 1);
+    const real *before = fixture_forward(&f, tokens, B, T);
+    for (int64_t i = 0; i < m->size; i++) m->data[i] *= (real)(1 + nudge * rng_normal(&r));
+    const real *after = fixture_forward(&f, tokens, B, T);
+    for (int k = 0; k < B * T; k++) {
+        const double off = difference(before + (int64_t)k * f.D, after + (int64_t)k * f.D, f.D) / nudge;
+        if (!(off <= worst)) worst = isnan(off) ? INFINITY : off;
+    }
+    fixture_close(&f);
+    return worst;
 }
 
 // Outputs at each of the ascending lengths against one stream of the longest.

@@ -6,7 +6,7 @@
 typedef struct measurement {
     double bound, worst;                // worst ≤ bound: it holds (NaN: it does not)
     int    length;                      // the shortest that broke; 0: none did
-    char   where[200], note[80];        // at the worst place; what else is worth saying
+    char   where[200], note[80];        // what was seen there; what else is worth saying
 } measurement;
 void observe(measurement *, int length, double value, const char *where, ...) __attribute__((format(printf, 4, 5)));
 
@@ -14,7 +14,7 @@ typedef struct check_property {
     const char *name, *summary;
     double bound[2];                    // in the float program, in the double one; NAN: not measured there
     int    length;                      // tokens
-    bool   every;                       // measure() itself goes through the lengths up to the one it is given
+    bool   every;                       // one measurement tells: it goes through the lengths itself, or shorter is not simpler
     bool   learns;                      // asks more than correctness: options may be chosen so that it cannot be kept
     bool (*applies)(const fixture *);   // NULL: to all
     void (*measure)(fixture *, int length, measurement *);
@@ -32,6 +32,11 @@ bool check_measure(const check_property *, const char *entry, measurement *);
 // table, perhaps invalid.
 const yaml *check_defaults(const object *, const yaml *given, arena *);
 const char *check_draw(const object *, rng *, arena *);
+
+// How many times as much as its weights a network's outputs change, both relative. Rounding is amplified alike: where this is
+// large, bounds on rounding say nothing.
+enum { WILD = 100 };
+double check_amplification(const char *entry);
 
 // The bytes that a sequence's state takes after T tokens, by theory; −1: nobody says.
 int64_t check_state_bytes(const network *, int64_t T);

@@ -9,12 +9,12 @@ static const struct { const char *name, *values[6]; } tiny[] = {
     { "heads",         { "1", "2", "4" } },
     { "layers",        { "1", "2", "3" } },
     { "max_length",    { "40", "64" } },
-    { "norm_eps",      { "1e-6", "1e-5", "0.01" } },
+    { "norm_eps",      { "1e-5", "1e-3", "0.01" } },
     { "mlp_width",     { "auto", "3", "8" } },
     { "init",          { "gpt2", "psm", "zoology", "{ matrices: 0.2, embedding: 0.3 }",
                          "{ preset: psm, head: 0.1, states: 1 }" } },
     { "window",        { "0", "1", "3", "16" } },
-    { "short_conv",    { "0", "2", "4" } },
+    { "rope_base",     { "10000", "2", "500" } },
     { "conv",          { "1", "2", "4" } },
     { "state",         { "1", "4", "16" } },
     { "dt_rank",       { "auto", "1", "3" } },
@@ -23,7 +23,7 @@ static const struct { const char *name, *values[6]; } tiny[] = {
     { "expand_v",      { "1", "2" } },
     { "decay_rank",    { "1", "3", "16" } },
     { "decay_divisor", { "1", "16" } },
-    { "dropout",       { "0", "0.1" } },
+    { "dropout",       { "0", "0.1", "0.5" } },
 };
 
 static const char *pick(const char *const *values, int room, rng *r)

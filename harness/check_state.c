@@ -9,11 +9,11 @@ int64_t check_state_bytes(const network *n, int64_t T)
     const architecture *a = n->architecture;
     if (a->state_bytes) return a->state_bytes(n->options, T);
     if (a->build != backbone_build) return -1;
-    const int D = ((const common_options *)n->options)->d_model;
+    const backbone_options *o = n->options;
     int64_t bytes = 0;
-    for (int i = 0; i < backbone_layers(a->mixer, n->options); i++) {
-        const backbone_use use = backbone_layer(a->mixer, n->options, i);
-        bytes += use.mixer->state_bytes(use.options, D, T);
+    for (int i = 0; i < backbone_layers(a->mixer, o); i++) {
+        const backbone_use use = backbone_layer(a->mixer, o, i);
+        bytes += o->loop * block_state_bytes(&o->block, use.mixer, use.options, o->common.d_model, T);
     }
     return bytes;
 }
@@ -22,10 +22,13 @@ static bool has_theory(const fixture *f) { return check_state_bytes(f->network, 
 
 static const int at_lengths[] = { 1, 64, 4096 };
 
-// What the arena adds: 64 bytes of alignment for each piece, lists, the unused part of a cache that grows in blocks.
+// What the arena adds: 64 bytes of alignment for each piece (there are fewer than weights), lists, the unused part of a cache
+// that grows in blocks.
 static double allowed(const fixture *f, int64_t theory)
 {
-    return 1.25 * (double)theory + 1024 + 64 * (double)f->network->model.n;
+    const bool loops = f->network->architecture->build == backbone_build;
+    const int passes = loops ? ((const backbone_options *)f->network->options)->loop : 1;
+    return 1.25 * (double)theory + 1024 + 64.0 * passes * f->network->model.n;
 }
 
 static void measure_state(fixture *f, int longest, measurement *m)

@@ -30,7 +30,7 @@ static void each_length(const dataset *data, void (*see)(const dataset *, int le
     for (int length = 1; length <= LONGEST || length <= data->task->example_length; length++) {
         if (length > LONGEST) length = data->task->example_length;
         const arena_mark start = arena_save(a);
-        if (!data->task->fits || data->task->fits(data->self, length, why, sizeof why)) see(data, length, m, a);
+        if (dataset_fits(data, length, why, sizeof why)) see(data, length, m, a);
         arena_restore(a, start);
     }
 }

@@ -72,15 +72,12 @@ static const object *owner_of(const object *named, const yaml **tree, arena *a)
 {
     const mixer *m = (const mixer *)named;
     const mark at = (*tree)->at;
-    yaml *name = arena_zero(a, sizeof *name);
+    yaml *name = arena_zero(a, sizeof *name), *stack = arena_zero(a, sizeof *stack);
     *name = (yaml){ .kind = YAML_SCALAR, .at = at, .text = m->architecture ? m->architecture : "hybrid", .quoted = true };
-    if (!m->architecture) {
-        yaml *stack = arena_zero(a, sizeof *stack);
-        *stack = (yaml){ .kind = YAML_LIST, .at = at, .n = 1, .item = arena_take(a, sizeof *stack->item) };
-        stack->item[0] = (yaml *)*tree;
-        *tree = yaml_with(yaml_parse("{}", "command line", a, NULL), "stack", at, stack, a);
-    }
-    *tree = yaml_with(*tree, "name", at, name, a);
+    *stack = (yaml){ .kind = YAML_LIST, .at = at, .n = 1, .item = arena_take(a, sizeof *stack->item) };
+    stack->item[0] = (yaml *)*tree;
+    *tree = m->architecture ? yaml_with(*tree, "name", at, name, a)
+                            : yaml_with(yaml_with(NULL, "name", at, name, a), "stack", at, stack, a);
     return object_find(architecture_family(), name->text);
 }
 
@@ -138,7 +135,7 @@ static row *add_row(checking *c, const char *subject, const char *property, doub
     return r;
 }
 
-// Valid entries: what is given, then random ones.
+// Valid entries: what is given, then random ones that are not wild.
 static int entries_of(checking *c, const subject *s, const char **entry)
 {
     param_object description;
@@ -151,7 +148,7 @@ static int entries_of(checking *c, const subject *s, const char **entry)
     for (int drawn = 0; n > 0 && n < 1 + s->random && drawn < 40 * s->random; drawn++) {
         entry[n] = check_draw(s->of, &r, c->arena);
         fixture f = fixture_try(entry[n], CHECK_SYMBOLS, CHECK_SYMBOLS, LONGEST_DRAWN);
-        n += f.network != NULL;
+        n += f.network && check_amplification(entry[n]) < WILD;
         fixture_close(&f);
     }
     return n;
@@ -290,10 +287,19 @@ static void print_table(const checking *c)
     grid_print(stdout, g, TABLE_TEXT, isatty(STDOUT_FILENO) && !getenv("NO_COLOR"));
 }
 
-static void print_failure(const row *r)
+static bool is_task(const checking *c, const row *r)
+{
+    for (int i = 0; i < c->subjects; i++)
+        if (c->subject[i].is_task && strcmp(c->subject[i].label, r->subject) == 0) return true;
+    return false;
+}
+
+static void print_failure(const checking *c, const row *r)
 {
     printf("\nbroken: %s: %s\n", r->subject, r->property);
     if (*r->broke) printf("  %s\n", r->broke);
+    const double wild = *r->broke && !is_task(c, r) ? check_amplification(r->broke) : 0;
+    if (wild >= WILD) printf("  beware: its outputs change %.0f times as much as its weights, and amplify rounding alike\n", wild);
     if (r->length) printf("  at length %d, the shortest that fails: %s\n", r->length, r->where);
     else           printf("  %s\n", r->where);
     if (r->tried > 1) printf("  %d of %d configurations fail\n", r->failed, r->tried);
@@ -306,7 +312,7 @@ static int report(const checking *c)
     for (int i = 0; i < c->rows; i++) {
         failed += c->row[i].failed > 0;
         if (c->flags->format == FORMAT_TSV) print_tsv(&c->row[i]);
-        else if (c->row[i].failed) print_failure(&c->row[i]);
+        else if (c->row[i].failed) print_failure(c, &c->row[i]);
     }
     if (c->flags->format == FORMAT_TEXT) printf("\n%d measurements, %d broken\n", c->rows, failed);
     return signals_stop() ? EXIT_INTERRUPTED : failed ? EXIT_SOME_FAILED : EXIT_DONE;

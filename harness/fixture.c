@@ -19,7 +19,7 @@ void fixture_start(void)
 
 fixture fixture_try(const char *entry, int inputs, int outputs, int64_t tokens)
 {
-    fixture f = { arena_new(), arena_new(), arena_new(), team_new(1), NULL, 0, diag_new(), NULL, inputs, outputs };
+    fixture f = { arena_new(), arena_new(), arena_new(), team_new(1), NULL, 0, -1, diag_new(), NULL, inputs, outputs };
     f.entry = arena_copy(f.life, entry);
     const yaml *y = yaml_parse(entry, "entry", f.life, f.faults);
     param_object description = {0};
@@ -114,6 +114,8 @@ double fixture_loss(fixture *f, const int *tokens, const int *targets, int B, in
     const network *n = f->network;
     const arena_mark start = arena_save(f->step);
     graph g = { .step = f->step, .team = f->team, .backend = CPU, .record = back };
+    if (f->dropout_step >= 0)
+        nn_dropout_key(&g, 1, (uint64_t)f->dropout_step);
     tensor *h = network_forward(n, &g, index_of(f, tokens, B, T));
     h = tensor_reshape(f->step, h, (int64_t)B * T, f->D);
     tensor *target = index_of(f, targets, B, T);
@@ -138,7 +140,9 @@ void fixture_optimizer(fixture *f, const char *entry)
 
 double fixture_train(fixture *f, const int *tokens, const int *targets, int B, int T)
 {
+    f->dropout_step = f->updates;
     const double loss = fixture_loss(f, tokens, targets, B, T, true);
+    f->dropout_step = -1;
     f->updates++;
     ((const optimizer *)f->optimizer.type)->update(f->optimizer.options, &f->network->model, f->team, &f->rate, &f->updates);
     return loss;

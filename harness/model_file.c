@@ -27,7 +27,7 @@ bool model_file_read(model_file *m, const char *path, arena *a, diag *d)
         return false;
     }
     extras own;
-    const yaml *model = file, *about = yaml_parse("{}", path, a, d);
+    const yaml *model = file, *about = NULL;
     for (const param *p = extra_params; p->name; p++) {
         const yaml *value = yaml_get(file, p->name);
         if (value) about = yaml_with(about, p->name, value->at, value, a);

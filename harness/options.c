@@ -279,7 +279,6 @@ static bool check_select(const cell_options *o, const yaml *tree, diag *d)
     const param_list *trials = &o->select.seeds, *seeds = &o->seeds;
     const mark at = place(tree, "select");
     bool good = true;
-    if (trials->n == 0 && yaml_at(tree, "select")) good = fault(d, at, "'select' needs 'seeds' for its trials, as in seeds: [100, 101, 102]");
     for (int i = 0; i < trials->n; i++)
         for (int j = 0; j < seeds->n; j++)
             if (((int *)trials->items)[i] == ((int *)seeds->items)[j])

@@ -20,7 +20,7 @@ static mark place(const yaml *tree, const char *path)
 static int check_length(const variant *v, const dataset *data, int length, const char *path, diag *d)
 {
     char why[256] = "";
-    if (!data->task->fits || data->task->fits(data->self, length, why, sizeof why)) return dataset_tokens(data, length);
+    if (dataset_fits(data, length, why, sizeof why)) return dataset_tokens(data, length);
     diag_error(d, place(v->tree, path), "length %d: %s", length, why);
     return 0;
 }
@@ -281,6 +281,7 @@ static void check_selected_path(expansion *e, const yaml *path)
 static void check_select_paths(expansion *e)
 {
     const yaml *select = yaml_get(e->file, "select"), *grid = select ? yaml_get(select, "grid") : NULL;
+    if (select && !yaml_get(select, "seeds")) diag_error(e->diag, select->at, "'select' needs 'seeds' for its trials, as in seeds: [100, 101, 102]");
     if (select && !e->grid) diag_error(e->diag, select->at, "'select' needs a 'grid' to choose from");
     if (grid && grid->kind == YAML_SCALAR) check_selected_path(e, grid);
     for (int i = 0; grid && grid->kind == YAML_LIST && i < grid->n; i++) check_selected_path(e, grid->item[i]);

@@ -45,6 +45,7 @@ step_result train_step(const setup *s, const train_options *o, const batch *b, i
     model *m = &s->network->model;
     graph g = { .step = w->step, .team = w->team, .backend = w->backend, .record = true, .timing = timing };
     model_clear_grad(m);
+    nn_dropout_key(&g, s->data.seed, (uint64_t)step);
     const head_loss h = batch_loss(b, s->network, &g);
     const double loss = (double)tensor_data(h.loss)[0];
     int wrong = 0;

@@ -5,10 +5,11 @@
 
 // Sizes that tell options apart, so that a dimension can be named after those it is made of.
 static const struct { const char *name; int value; } sizes[] = {
-    { "d_model", 116 }, { "heads", 4 }, { "layers", 1 }, { "max_length", 53 }, { "mlp_width", 71 }, { "chunk", 5 }, { "state", 19 },
-    { "dt_rank", 31 }, { "decay_rank", 23 }, { "conv", 3 }, { "short_conv", 3 },
+    { "d_model", 136 }, { "heads", 4 }, { "layers", 1 }, { "max_length", 53 }, { "mlp_width", 71 }, { "chunk", 5 }, { "state", 19 },
+    { "dt_rank", 31 }, { "decay_rank", 23 }, { "conv", 7 },
 };
-enum { INPUTS = 11, OUTPUTS = 13, MOST_WEIGHTS = 256, MOST_TERMS = 40 };
+enum { INPUTS = 11, OUTPUTS = 13, ASKED_FOR = 6,      // of an option that is 0 by default
+        MOST_WEIGHTS = 256, MOST_TERMS = 40 };
 
 typedef struct term { const char *name; int64_t value; } term;
 typedef struct listing {
@@ -37,6 +38,8 @@ static const param *find(const param *table, const char *name)
     return NULL;
 }
 
+static bool is_asked_for(const param *p) { return p->type == PARAM_INT && p->initial && strcmp(p->initial, "0") == 0; }
+
 static void add_term(listing *l, const char *name, int64_t value)
 {
     CHECK(l->terms < MOST_TERMS, "more than %d terms", MOST_TERMS);
@@ -47,14 +50,15 @@ static void choose_sizes(listing *l)
 {
     yaml *name = arena_zero(l->arena, sizeof *name);
     *name = (yaml){ .kind = YAML_SCALAR, .text = l->of->name, .quoted = true };
-    l->plain = yaml_with(scalar("{}", l->arena), "name", name->at, name, l->arena);
+    l->plain = yaml_with(NULL, "name", name->at, name, l->arena);
     add_term(l, "input", INPUTS);
     add_term(l, "output", OUTPUTS);
+    for (const param *p = l->of->options; p->name; p++)
+        if (is_asked_for(p)) add_term(l, p->name, ASKED_FOR);
     for (size_t i = 0; i < LEN(sizes); i++) {
         const param *p = find(l->of->options, sizes[i].name);
         if (!p || p->type != PARAM_INT) continue;
         add_term(l, p->name, sizes[i].value);
-        if (p->initial && strcmp(p->initial, "0") == 0) continue;       // not there unless asked for
         const yaml *value = scalar(arena_text(l->arena, "%d", sizes[i].value), l->arena);
         l->plain = yaml_with(l->plain, p->name, value->at, value, l->arena);
     }
@@ -78,8 +82,6 @@ static const char *dimension_text(const listing *l, int64_t n)
         for (int j = 0; j < l->terms; j++)
             if (i != j && l->term[i].value > 4 && n == l->term[i].value + 2 * l->term[j].value && l->term[j].value > 4)
                 return arena_text(a, "%s + 2·%s", l->term[i].name, l->term[j].name);
-    for (int i = 0; i < l->terms; i++)
-        if (l->term[i].value == n && strstr(l->term[i].name, "conv")) return l->term[i].name;
     return arena_text(a, "%lld", (long long)n);
 }
 
@@ -146,10 +148,11 @@ void weights_list_print(const object *o, FILE *out, arena *a)
     choose_sizes(&l);
     fprintf(out, "| weight | shape | kind | decay | where |\n|---|---|---|---|---|\n");
     add_weights(&l, l.plain, "");
+    CHECK(l.n, "the sizes of this file do not fit %s", o->name);
     for (const param *p = o->options; p->name; p++) {
         const char *const *words = p->type == PARAM_CHOICE ? p->of : NULL;
         for (int i = 0; words && words[i]; i++) add_option(&l, p->name, words[i]);
         if (p->type == PARAM_BOOL) add_option(&l, p->name, strcmp(p->initial, "true") == 0 ? "false" : "true");
-        if (p->type == PARAM_INT && p->initial && strcmp(p->initial, "0") == 0) add_option(&l, p->name, "3");
+        if (is_asked_for(p)) add_option(&l, p->name, arena_text(a, "%d", ASKED_FOR));
     }
 }

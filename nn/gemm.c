@@ -163,8 +163,8 @@ static int64_t up_to(int64_t x, int64_t multiple) { return (x + multiple - 1) / 
 static int64_t ratio(int64_t x, int64_t y)        { return (x + y - 1) / y; }
 static int64_t clamp(int64_t x, int64_t low, int64_t high) { return x < low ? low : x > high ? high : x; }
 
-// About 16 tiles where the product is worth it, tall before narrow: what is copied of op(B) for a tile pays over its rows, what is
-// copied of a transposed A over its columns. Depths are what a kernel takes in one go, or multiples of that.
+// About 16 tiles where the product is worth it, tall before narrow: what is copied of op(B) for a tile pays over its rows.
+// K is cut only where tiles are too few, in what a kernel takes in one go, or multiples of that.
 enum { TILES = 16, TILE_WORK = 1 << 17, ROWS_LEAST = 64, ROWS_MOST = 192, ROWS_MULTIPLE = 12, COLUMNS_LEAST = 64, DEPTH = 256 };
 
 static grid grid_of(int64_t M, int64_t N, int64_t K)
@@ -209,7 +209,8 @@ static void tile(int64_t from, int64_t to, void *scratch, void *data)
             product(j->ta, j->tb, M, N, K, A, j->lda, B, j->ldb, j->bias ? j->bias + column : NULL, j->add,
                     j->C + row * j->ldc + column, j->ldc);
         else
-            product(j->ta, j->tb, M, N, K, A, j->lda, B, j->ldb, NULL, false, j->partial + (part * j->M + row) * j->N + column, j->N);
+            product(j->ta, j->tb, M, N, K, A, j->lda, B, j->ldb, NULL, false,
+                    j->partial + (part * j->M + row) * j->N + column, j->N);
     }
 }
 
@@ -242,11 +243,13 @@ static void run(const team *t, job *j)
 void gemm_team(const team *t, bool ta, bool tb, int64_t M, int64_t N, int64_t K, const real *A, int64_t lda,
                const real *B, int64_t ldb, bool add, real *C, int64_t ldc)
 {
-    run(t, &(job){ .ta = ta, .tb = tb, .add = add, .M = M, .N = N, .K = K, .lda = lda, .ldb = ldb, .ldc = ldc, .A = A, .B = B, .C = C });
+    run(t, &(job){ .ta = ta, .tb = tb, .add = add, .M = M, .N = N, .K = K, .lda = lda, .ldb = ldb, .ldc = ldc,
+                   .A = A, .B = B, .C = C });
 }
 
 void gemm_bias_team(const team *t, bool tb, int64_t M, int64_t N, int64_t K, const real *A, int64_t lda, const real *B,
                     int64_t ldb, const real *bias, real *C, int64_t ldc)
 {
-    run(t, &(job){ .tb = tb, .M = M, .N = N, .K = K, .lda = lda, .ldb = ldb, .ldc = ldc, .A = A, .B = B, .C = C, .bias = bias });
+    run(t, &(job){ .tb = tb, .M = M, .N = N, .K = K, .lda = lda, .ldb = ldb, .ldc = ldc, .A = A, .B = B, .C = C,
+                   .bias = bias });
 }

@@ -14,13 +14,13 @@ typedef struct law { law_kind kind; double size; law_scale scale; } law;
 #define N(...) { NORMAL, __VA_ARGS__ }
 #define U(...) { UNIFORM, __VA_ARGS__ }
 static const law laws[][WEIGHT_KINDS] = {
-    //                 matrix           residual                    embedding        position         state           head             convolution
-    [INIT_GPT2]    = { N(0.02),         N(0.02, PER_ROOT_DEPTH),    N(0.02),         N(0.02),         N(0.02),        N(0.02),         U(1) },
-    [INIT_MAMBA]   = { U(1),            U(1, PER_ROOT_DEPTH),       N(0.02),         N(0.02),         N(0.02),        N(0.02),         U(1) },
-    [INIT_FLA]     = { N(0.02),         N(0.02),                    N(0.02),         N(0.02),         N(0.02),        N(0.02),         N(0.02) },
-    [INIT_XLSTM]   = { N(1, SMALL),     N(1, WANG),                 N(1, SMALL),     N(1, SMALL),     N(0.02),        N(1, SMALL),     U(1) },
-    [INIT_ZOOLOGY] = { N(0.02),         N(0.02, PER_ROOT_DEPTH),    N(0.02),         N(0.02),         N(0.02),        N(0.02),         U(1) },
-    [INIT_PSM]     = { N(0.02),         N(0.02),                    N(1),            N(1),            N(0.2),         U(1),            U(1) },
+    //                 matrix        residual                 embedding     position      state    head          convolution
+    [INIT_GPT2]    = { N(0.02),      N(0.02, PER_ROOT_DEPTH), N(0.02),      N(0.02),      N(0.02), N(0.02),      U(1) },
+    [INIT_MAMBA]   = { U(1),         U(1, PER_ROOT_DEPTH),    N(0.02),      N(0.02),      N(0.02), N(0.02),      U(1) },
+    [INIT_FLA]     = { N(0.02),      N(0.02),                 N(0.02),      N(0.02),      N(0.02), N(0.02),      N(0.02) },
+    [INIT_XLSTM]   = { N(1, SMALL),  N(1, WANG),              N(1, SMALL),  N(1, SMALL),  N(0.02), N(1, SMALL),  U(1) },
+    [INIT_ZOOLOGY] = { N(0.02),      N(0.02, PER_ROOT_DEPTH), N(0.02),      N(0.02),      N(0.02), N(0.02),      U(1) },
+    [INIT_PSM]     = { N(0.02),      N(0.02),                 N(1),         N(1),         N(0.2),  U(1),         U(1) },
 };
 #undef N
 #undef U

@@ -8,7 +8,9 @@
 //   p ← p − rate · m/(1−β1^s) / (√(v/(1−β2^s)) + eps)
 typedef struct adamw_options { double lr; param_list betas; double eps, weight_decay, clip; } adamw_options;
 
-static const param beta = { .name = "beta", .type = PARAM_REAL, .initial = "0", .min = 0, .max = 0.999999, .help = "decay of a moment" };
+static const param beta = {
+    .name = "beta", .type = PARAM_REAL, .initial = "0", .min = 0, .max = 0.999999, .help = "decay of a moment"
+};
 static const param adamw_params[] = {
     REAL(adamw_options, lr,           "0.001",        0, 1e3, "peak learning rate"),
     LIST(adamw_options, betas,        "[0.9, 0.999]", &beta,  "decay of the first and of the second moment"),
@@ -86,7 +88,8 @@ static double adamw_update(const void *options, model *m, const team *t, const d
         return norm;                            // diverged: the weights stay as they were, for whoever looks at them
     adamw_job j = {
         m, (real)(o->clip > 0 && norm > o->clip ? o->clip / norm : 1), (real)betas[0], (real)betas[1],
-        (real)(*rate / (1 - pow(betas[0], s))), (real)(1 / sqrt(1 - pow(betas[1], s))), (real)o->eps, (real)(1 - *rate * o->weight_decay),
+        (real)(*rate / (1 - pow(betas[0], s))), (real)(1 / sqrt(1 - pow(betas[1], s))), (real)o->eps,
+        (real)(1 - *rate * o->weight_decay),
     };
     team_each(t, m->size, 8192, adamw_piece, &j);
     return norm;

@@ -25,7 +25,8 @@ tensor *tensor_view(arena *a, tensor *x, int rank, const int64_t *dim)
 {
     tensor *view = arena_zero(a, sizeof *view);
     tensor_set_shape(view, x->type, rank, dim);
-    CHECK(tensor_size(view) == tensor_size(x), "a view of %lld numbers has %lld", (long long)tensor_size(x), (long long)tensor_size(view));
+    CHECK(tensor_size(view) == tensor_size(x), "a view of %lld numbers has %lld", (long long)tensor_size(x),
+          (long long)tensor_size(view));
     view->data = x->data;
     view->grad = x->grad;
     view->of = x->of ? x->of : x;

@@ -155,7 +155,7 @@ static void put_floors(FILE *t, const model_summary *m, arena *a)
 
 static const char *share_text(double share, arena *a)
 {
-    return share < 1e-4 ? "under 0.01 %" : arena_text(a, "%.2g %%", 100 * share);
+    return share < 1e-4 ? "under 0.01 %" : share > 0.995 ? "100 %" : arena_text(a, "%.2g %%", 100 * share);
 }
 
 static void put_overlap(FILE *t, const model_summary *m, arena *a)

@@ -4,7 +4,7 @@
 typedef struct associative_options { TASK_OPTIONS; int vocabulary, asked; } associative_options;
 
 static const param associative_params[] = {
-    INT   (associative_options, vocabulary, "20", 4, 8192,               "ids, the first half keys, the second values"),
+    INT   (associative_options, vocabulary, "20", 4, STREAM_VOCABULARY, "ids, the first half keys, the second values"),
     CHOICE(associative_options, asked,      "last", stream_asked_words,  "the closing query, or every key that has come before"),
     TASK_PARAMS(associative_options),
     {0}

@@ -4,7 +4,7 @@
 typedef struct fuzzy_options { TASK_OPTIONS; int vocabulary, asked, key_motif, value_motif; } fuzzy_options;
 
 static const param fuzzy_params[] = {
-    INT   (fuzzy_options, vocabulary,  "16", 4, 8192,                 "ids: the first half for keys, the second for values"),
+    INT   (fuzzy_options, vocabulary,  "16", 4, STREAM_VOCABULARY, "ids: the first half for keys, the second for values"),
     CHOICE(fuzzy_options, asked,       "repeats", stream_asked_words, "every key that has come before, or the closing one"),
     INT   (fuzzy_options, key_motif,   "3",  1, STREAM_MOTIF,         "a key has 1 to this many tokens"),
     INT   (fuzzy_options, value_motif, "3",  1, STREAM_MOTIF,         "a value has 1 to this many tokens"),

@@ -4,7 +4,7 @@
 typedef struct noisy_options { TASK_OPTIONS; int vocabulary, asked; double noise; int noise_vocabulary; } noisy_options;
 
 static const param noisy_params[] = {
-    INT   (noisy_options, vocabulary,       "16",  4, 8192,                 "ids: the first half keys, the second values"),
+    INT   (noisy_options, vocabulary,       "16",  4, STREAM_VOCABULARY, "ids: the first half keys, the second values"),
     CHOICE(noisy_options, asked,            "repeats", stream_asked_words,  "every key that has come before, or the closing one"),
     REAL  (noisy_options, noise,            "0.2", 0, 0.99,
            "share of the places of pairs that hold two tokens of noise"),

@@ -112,8 +112,8 @@ static double log2_choices(int n, int k)
     return sum;
 }
 
-// Keys, values, the order of the context, slots and fill; of grids and changed keys what the order of drawing counts twice
-// is left in, a factor that doesn't matter beside the rest.
+// Keys, values, slots and fill. Of grids and changed keys an order is counted that doesn't show in the context, and one that
+// shows is not: factors that don't matter beside the rest.
 double recall_space(const void *self, int length)
 {
     const recall *m = self;

@@ -8,7 +8,7 @@
 const char *const regular_scored_words[] = { "all", "last", "mark", NULL };
 const char *const regular_start_words[]  = { "none", "bos", NULL };
 
-enum { PATHS = 256, GUESSES = 1 << 14, SETTLED = 256 };
+enum { PATHS = 256, GUESSES = 1 << 14, WORK = 1 << 24, SETTLED = 256 };
 static const int window_lengths[4] = { 0, 1, 2, 4 };
 
 static bool has_start(const regular *a) { return a->o.start; }
@@ -18,7 +18,7 @@ regular *regular_open(int states, int symbols, int outputs, const void *options,
 {
     CHECK(states <= REGULAR_STATES && symbols <= REGULAR_SYMBOLS, "%d states, %d symbols", states, symbols);
     const size_t cells = (size_t)states * symbols;
-    regular *a = arena_zero(memory, sizeof *a);
+    regular *a = arena_take(memory, sizeof *a);
     *a = (regular){ .symbols = symbols, .states = states, .outputs = outputs, .o = *(const regular_options *)options,
                     .least = 1, .step = 1, .next = arena_take(memory, cells * sizeof(int)),
                     .output = arena_take(memory, states * sizeof(int)),
@@ -123,7 +123,7 @@ static void guess_texts(const regular *a, const double *belief, int left, int co
 static void make_guesses(regular *a, arena *memory)
 {
     for (int w = 0, texts = 1, length = 0; w < (int)LEN(a->window); w++) {
-        while (length < window_lengths[w] && texts * a->symbols <= GUESSES) {
+        while (length < window_lengths[w] && texts * a->symbols <= GUESSES && (int64_t)texts * a->symbols * a->states <= WORK) {
             texts *= a->symbols;
             length++;
         }

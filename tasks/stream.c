@@ -141,15 +141,10 @@ void stream_latest_value(const void *self, const int *input, int tokens, int *ou
 void stream_frequent_value(const void *self, const int *input, int tokens, int *output)
 {
     const stream_task *s = self;
-    int best = key_count(s), most = 0;
+    int count[STREAM_VOCABULARY] = {0}, best = key_count(s);
     for (int t = 0; t < tokens; t++) {
-        int count = 0;
-        for (int u = 0; is_value(s, input[t]) && u <= t; u++)
-            count += input[u] == input[t];
-        if (count >= most && count > 0) {
-            most = count;
+        if (is_value(s, input[t]) && ++count[input[t]] >= count[best])
             best = input[t];
-        }
         output[t] = best;
     }
 }
@@ -157,10 +152,12 @@ void stream_frequent_value(const void *self, const int *input, int tokens, int *
 void stream_after_token(const void *self, const int *input, int tokens, int *output)
 {
     const stream_task *s = self;
+    int next[STREAM_VOCABULARY];                        // the token that followed last time
+    for (int id = 0; id < s->vocabulary; id++)
+        next[id] = key_count(s);
     for (int t = 0; t < tokens; t++) {
-        int u = t - 1;
-        while (u >= 0 && input[u] != input[t])
-            u--;
-        output[t] = u >= 0 && input[u + 1] < s->vocabulary ? input[u + 1] : key_count(s);
+        if (t > 0 && input[t] < s->vocabulary && input[t - 1] < s->vocabulary)
+            next[input[t - 1]] = input[t];
+        output[t] = input[t] < s->vocabulary ? next[input[t]] : key_count(s);
     }
 }

@@ -4,7 +4,7 @@
 #include "tasks/task.h"
 
 enum { ASKED_REPEATS, ASKED_LAST };
-enum { STREAM_MOTIF = 4 };
+enum { STREAM_MOTIF = 4, STREAM_VOCABULARY = 8192 };     // tokens of the longest motif; ids of keys and values, the most
 extern const char *const stream_asked_words[];
 
 typedef struct stream_task {

@@ -24,31 +24,37 @@ const object_family *task_family(void)
     return &family;
 }
 
+static bool is_disjoint(const param *p, const void *options)
+{
+    while (p && p->name && strcmp(p->name, "disjoint"))
+        p++;
+    return p && p->name && *(const int *)((const char *)options + p->offset) == DISJOINT_HASH;
+}
+
 bool dataset_open(dataset *data, const param_object *description, uint64_t seed, arena *a, diag *d)
 {
     const task *t = (const task *)description->type;    // its first member is the object
-    *data = (dataset){ .task = t, .options = description->options, .seed = seed };
+    *data = (dataset){ .task = t, .options = description->options, .seed = seed,
+                       .disjoint = is_disjoint(t->options, description->options) };
     data->self = t->open(description->options, a, description->at, d);
     return data->self;
 }
 
 int dataset_tokens(const dataset *data, int length) { return data->task->tokens(data->self, length); }
 
-static bool is_disjoint(const dataset *data) { return ((const task_options *)data->options)->disjoint == DISJOINT_HASH; }
-
 bool dataset_fits(const dataset *data, int length, char *why, size_t room)
 {
     if (!data->task->fits(data->self, length, why, room))
         return false;
     const double bits = data->task->space(data->self, length);
-    const bool few = is_disjoint(data) && bits < DISJOINT_BITS;
+    const bool few = data->disjoint && bits < DISJOINT_BITS;
     if (few)
         snprintf(why, room, "disjoint: hash needs %d different examples, length %d has %.0f", 1 << DISJOINT_BITS, length,
                  exp2(bits));
     return !few;
 }
 
-bool dataset_prefixes(const dataset *data) { return !is_disjoint(data) && data->task->prefixes(data->self); }
+bool dataset_prefixes(const dataset *data) { return !data->disjoint && data->task->prefixes(data->self); }
 
 // The split that an example belongs to. The key is fixed: the same for every seed.
 static data_split split_of(const int *input, int tokens)
@@ -64,7 +70,7 @@ void dataset_example(const dataset *data, data_split split, int length, int64_t 
     const uint64_t address[] = { data->seed, RNG_TRAIN + split, length, index };
     rng r = rng_start(address, LEN(address));
     data->task->example(data->self, length, &r, input, target);
-    for (int tries = 1; is_disjoint(data) && split_of(input, dataset_tokens(data, length)) != split; tries++) {
+    for (int tries = 1; data->disjoint && split_of(input, dataset_tokens(data, length)) != split; tries++) {
         CHECK(tries < DISJOINT_TRIES, "task '%s', length %d: no example for the split %s", data->task->name, length,
               data_split_names[split]);
         data->task->example(data->self, length, &r, input, target);
@@ -75,7 +81,7 @@ double dataset_chance(const dataset *data) { return 1 - 1.0 / data->task->size(d
 
 double dataset_overlap(const dataset *data, int length, double draws)
 {
-    return is_disjoint(data) ? 0 : -expm1(-draws * exp2(-data->task->space(data->self, length)));
+    return data->disjoint ? 0 : -expm1(-draws * exp2(-data->task->space(data->self, length)));
 }
 
 int dataset_novel_from(const dataset *data, double draws, int longest)

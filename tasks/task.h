@@ -10,10 +10,10 @@
 
 enum { TASK_IGNORE = -1 };                              // a position without a target
 
-// What every task's options begin with, and the line for their table. DISJOINT_HASH: a hash of the input says which split an
-// example may be in, so that test examples cannot have been trained on; splits take 6, 1 and 1 of 8 parts of the space.
+// A field that every task's options should have, and its line for their table; dataset_…() do the rest. DISJOINT_HASH: a hash
+// of the input says which split an example may be in, so that no test example can have been trained on; training,
+// validation and test take 6, 1 and 1 of 8 parts of the space.
 enum { DISJOINT_NONE, DISJOINT_HASH };
-typedef struct task_options { int disjoint; } task_options;
 #define TASK_OPTIONS int disjoint
 #define TASK_PARAMS(T) CHOICE(T, disjoint, "none", task_disjoint_words, "hash: no example is in two splits")
 extern const char *const task_disjoint_words[];
@@ -50,7 +50,7 @@ extern const int         task_list_length;
 const object_family *task_family(void);
 
 // A task with its options, opened.
-typedef struct dataset { const task *task; const void *self; const void *options; uint64_t seed; } dataset;
+typedef struct dataset { const task *task; const void *self; const void *options; uint64_t seed; bool disjoint; } dataset;
 typedef enum { SPLIT_TRAIN, SPLIT_VALIDATION, SPLIT_TEST } data_split;
 extern const char *const data_split_names[];
 

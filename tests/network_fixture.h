@@ -7,6 +7,7 @@ typedef struct fixture {
     team    *team;
     network *network;
     int      D;
+    int64_t  dropout_step;              // fixture_loss drops as in this step of training; −1: nothing
     diag    *faults;                    // of the entry; network NULL: it was rejected
 } fixture;
 

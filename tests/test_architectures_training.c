@@ -20,7 +20,10 @@ static const struct { const char *name, *values[6]; } tiny[] = {
     { "max_length", { "40", "64" } },
     { "norm_eps",   { "1e-6", "1e-5", "0.01" } },
     { "init",       { "gpt2", "psm", "zoology", "{ matrices: 0.2, embedding: 0.3 }", "{ preset: psm, head: 0.1, states: 1 }" } },
-    { "stack",      { "[attention]", "[attention, { mixer: attention, heads: 2 }]", "[{ name: attention, heads: 1 }]" } },
+    { "stack",      { "[attention]", "[attention, { mixer: attention, heads: 2, window: 3 }]", "[lstm, { name: attention, heads: 1 }]",
+                      "[gru, lstm]" } },
+    { "rope_base",  { "10000", "2", "500" } },
+    { "dropout",    { "0", "0.1", "0.5" } },
 };
 
 static const char *draw_value(const param *p, rng *r, arena *a)
@@ -71,8 +74,8 @@ static trainer trainer_open(fixture *f, const char *optimizer)
 
 static double train(fixture *f, trainer *t, const int *tokens, const int *targets, int B, int T)
 {
+    f->dropout_step = t->step++;
     const double loss = fixture_loss(f, tokens, targets, B, T, true);
-    t->step++;
     ((const struct optimizer *)t->adamw.type)->update(t->adamw.options, &f->network->model, f->team, &t->rate, &t->step);
     return loss;
 }
@@ -146,6 +149,14 @@ static const char *const each[] = {
         "left_residual: true, segment: true, init: { matrices: 0.1, embedding: 0.3, states: 0.2 } }",
     "{ name: psm-softmax, d_model: 24, heads: 3, chunk: 2, shared: until-last-stage, "
         "init: { matrices: 0.1, embedding: 0.3, states: 0.2 } }",
+    "{ name: transformer, d_model: 24, heads: 3, positions: rope, window: 9, mlp: swiglu, mlp_width: 40, short_conv: 4, "
+        "init: { matrices: 0.1, embedding: 0.3 } }",
+    "{ name: transformer, d_model: 24, heads: 3, layers: 1, loop: 2, positions: alibi, dropout: 0.02, "
+        "init: { matrices: 0.1, embedding: 0.3 } }",
+    "{ name: psm-softmax, d_model: 24, heads: 3, chunk: 2, dropout: 0.05, init: { matrices: 0.1, embedding: 0.3, states: 0.2 } }",
+    "{ name: lstm, d_model: 24, init: { preset: mamba, embedding: 0.3 } }",
+    "{ name: gru, d_model: 24, init: { preset: mamba, embedding: 0.3 } }",
+    "{ name: lstm, d_model: 24, norm: none, mlp: none, residual: false, init: { preset: mamba, embedding: 0.3 } }",
 };
 
 static void every_architecture_is_in_the_list(void **state)
@@ -238,6 +249,11 @@ static const char *const differentiated[] = {
     "{ name: psm-softmax, d_model: 8, heads: 1, chunk: 2, encoder_norm: true, left_residual: true, segment: true, "
         "agg_mask: causal }",
     "{ name: psm-softmax, d_model: 8, heads: 2, bracketing: left-fold, mlp_width: 3 }",
+    "{ name: transformer, d_model: 8, heads: 2, positions: rope, window: 4, mlp: swiglu, mlp_width: 5, short_conv: 4 }",
+    "{ name: transformer, d_model: 6, heads: 3, positions: alibi, loop: 2, layers: 1 }",
+    "{ name: transformer, d_model: 8, heads: 2, dropout: 0.3 }",
+    "{ name: psm-softmax, d_model: 8, heads: 2, chunk: 2, dropout: 0.3 }",
+    "{ name: lstm, d_model: 5 }", "{ name: gru, d_model: 5, residual: false }",
 };
 
 // (8 (L(w + h) − L(w − h)) − (L(w + 2h) − L(w − 2h))) / 12h = dL/dw to O(h⁴).
@@ -249,6 +265,7 @@ static void gradients_of_whole_models(void **state)
     for (size_t i = 0; i < LEN(differentiated); i++) {
         fixture f = fixture_open(differentiated[i], V, V);
         model *m = &f.network->model;
+        f.dropout_step = 3;
         rng r = rng_start((const uint64_t[]){ 5, RNG_TESTS, i }, 3);
         fixture_fill(&f, 6, 0.3);
         const int *tokens = fixture_tokens(&f, 3, B * T, V);

@@ -9,7 +9,15 @@
 
 enum { SAMPLES = 150, SAMPLES_LEAST = 8 };          // entries tried of an input larger than that, fewer of large products
 
-typedef struct trial { graph g; const op *o; const op_case *c; tensor **in; int n; real *functional[MAX_OUTPUTS]; double flops; } trial;
+typedef struct trial {
+    graph g;
+    const op *o;
+    const op_case *c;
+    tensor **in;
+    int n;
+    real *functional[MAX_OUTPUTS];
+    double flops;
+} trial;
 
 static node *apply(trial *t, bool back)
 {
@@ -81,7 +89,8 @@ static void check_input(trial *t, int i, int which)
         const int64_t k = size <= samples ? s : (s * 7919 + 13) % size;
         const double numeric = difference(t, tensor_data(x) + k), analytic = (double)x->grad[k] - 0.5;
         if (!(fabs(numeric - analytic) <= 1e-7 * fmax(1, fabs(analytic))))
-            fail_msg("%s, case %d, input %d, entry %lld: gradient %.12g, differences %.12g", t->o->name, which, i, (long long)k, analytic, numeric);
+            fail_msg("%s, case %d, input %d, entry %lld: gradient %.12g, differences %.12g", t->o->name, which, i, (long long)k,
+                     analytic, numeric);
     }
 }
 

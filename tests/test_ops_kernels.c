@@ -16,7 +16,7 @@ static const double scales[][2] = { {1, 1}, {0, 1}, {80, 100}, {1e-10, 1} };
 
 typedef struct outcome { int n, outputs; tensor *out[MAX_OUTPUTS]; tensor **in; } outcome;
 
-// The gradients of outputs: random, or, where only another output is used, undefined (NaN) if the kernel looks whether it is used.
+// The gradients of outputs: random, or, where only another output is used, undefined (NaN) if the kernel looks at that.
 static void fill_output_gradients(node *n, backend b, int only)
 {
     const uint64_t address[] = { 11, RNG_TESTS };
@@ -40,7 +40,8 @@ static bool is_later(history h, int input) { return h == ADDED || (h == MIXED &&
 static outcome run(const op *o, int which, double scale, backend b, const team *t, history h, int only, arena *a)
 {
     graph g = { .step = a, .team = t, .backend = b, .record = true };
-    outcome r = { case_inputs(o, &o->cases[which]), o->outputs, {0}, case_tensors(a, o, &o->cases[which], scale, (uint64_t)which) };
+    const op_case *c = &o->cases[which];
+    outcome r = { case_inputs(o, c), o->outputs, {0}, case_tensors(a, o, c, scale, (uint64_t)which) };
     for (int i = 0; i < r.n; i++)
         for (int64_t k = 0; r.in[i] && r.in[i]->grad && k < tensor_size(r.in[i]); k++)
             r.in[i]->grad[k] = is_later(h, i) ? 0.25f : o->first[b] ? NAN : 0;
@@ -76,7 +77,8 @@ static void compare_outcomes(const outcome *fast, const outcome *slow, double to
         snprintf(what, sizeof what, "%s, output %d", where, k);
         if (slow->out[k] && slow->out[k]->type == REAL_TENSOR)
             compare(fast->out[k], slow->out[k], false, tolerance, what);
-        else if (slow->out[k] && memcmp(fast->out[k]->data, slow->out[k]->data, sizeof(int) * (size_t)tensor_size(slow->out[k])) != 0)
+        else if (slow->out[k] &&
+                 memcmp(fast->out[k]->data, slow->out[k]->data, sizeof(int) * (size_t)tensor_size(slow->out[k])) != 0)
             fail_msg("%s differs", what);
     }
     for (int i = 0; i < fast->n; i++) {
@@ -145,7 +147,8 @@ static void check_threads(const op *o, int which, arena *a, team *const *teams, 
         for (int i = 0; i < one.n; i++)
             same &= same_bits(one.in[i], many.in[i]);
         if (!same)
-            fail_msg("%s at %s, case %d: other bits with %d threads", o->name, cpu_level_names[cpu_current()], which, team_threads(teams[k]));
+            fail_msg("%s at %s, case %d: other bits with %d threads", o->name, cpu_level_names[cpu_current()], which,
+                     team_threads(teams[k]));
     }
     arena_restore(a, start);
 }

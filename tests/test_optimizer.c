@@ -48,7 +48,9 @@ static void compare(const model *m, const char *name, const double *right, int s
             fail_msg("%s[%lld] after step %d: %.9g, not %.9g", name, (long long)i, step, (double)tensor_data(x)[i], right[i]);
 }
 
-static const struct { const char *name; int rank; int64_t dim[2], size; } weights[] = { { "matrix", 2, {4, 3}, 12 }, { "vector", 1, {5}, 5 } };
+static const struct { const char *name; int rank; int64_t dim[2], size; } weights[] = {
+    { "matrix", 2, {4, 3}, 12 }, { "vector", 1, {5}, 5 },
+};
 
 static void small_model(model *m, arena *life)
 {
@@ -75,12 +77,16 @@ static void follow_the_script(void)
     for (size_t k = 0; k < LEN(weights); k++)
         put(&m, m.data, weights[k].name, numbers(&file, arena_text(life, "weight.%s", weights[k].name)));
     for (int64_t step = 1; step <= 5; step++) {
-        for (size_t k = 0; k < LEN(weights); k++)
-            put(&m, m.grad, weights[k].name, numbers(&file, arena_text(life, "grad.%s", weights[k].name)) + (step - 1) * weights[k].size);
+        for (size_t k = 0; k < LEN(weights); k++) {
+            const double *grads = numbers(&file, arena_text(life, "grad.%s", weights[k].name));
+            put(&m, m.grad, weights[k].name, grads + (step - 1) * weights[k].size);
+        }
         const double got = adamw->update(options, &m, two, &lr[step - 1], &step);
         assert_true(fabs(got - norm[step - 1]) <= 1e-6 * norm[step - 1]);
-        for (size_t k = 0; k < LEN(weights); k++)
-            compare(&m, weights[k].name, numbers(&file, arena_text(life, "weight.%s", weights[k].name)) + step * weights[k].size, (int)step);
+        for (size_t k = 0; k < LEN(weights); k++) {
+            const double *right = numbers(&file, arena_text(life, "weight.%s", weights[k].name));
+            compare(&m, weights[k].name, right + step * weights[k].size, (int)step);
+        }
     }
     for (int64_t i = 0; i < m.size; i++)                    // the gaps between weights
         if ((i >= 12 && i < 16) || i >= 21)
@@ -207,7 +213,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_adamw), cmocka_unit_test(test_a_gradient_that_is_not_finite_changes_nothing),
-        cmocka_unit_test(test_a_large_eps), cmocka_unit_test(test_many_threads_give_the_same_bits), cmocka_unit_test(test_schedules),
+        cmocka_unit_test(test_a_large_eps), cmocka_unit_test(test_many_threads_give_the_same_bits),
+        cmocka_unit_test(test_schedules),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -50,8 +50,8 @@ static int exact_triples(int first, int slots, double power, double *probability
         for (int b = 0; b < slots; b++)
             for (int c = 0; c < slots; c++) {
                 const bool distinct = a != b && b != c && a != c;
-                const double of_three = weight[a] / all * weight[b] / (all - weight[a]) * weight[c] / (all - weight[a] - weight[b]);
-                probability[n++] = distinct ? of_three : 0;
+                const double left = all - weight[a];
+                probability[n++] = distinct ? weight[a] / all * weight[b] / left * weight[c] / (left - weight[b]) : 0;
             }
     return n;
 }
@@ -328,12 +328,40 @@ static void places_and_noise(void **state)
     arena_free(a);
 }
 
+// The first and the last key of a stream of motifs are of the longest kind, the one in between of every kind.
+static void longest_motifs(void **state)
+{
+    enum { L = 40 };
+    arena *a = arena_new();
+    const dataset data = open_task("fuzzy-recall", "{ key_motif: 3, value_motif: 2, asked: last }", a);
+    int first_tokens[4] = {0}, between[4] = {0}, last_tokens[4] = {0};
+    for (int i = 0; i < 3000; i++) {
+        int input[L], target[L], motif[L], n = 0, run = 0;
+        dataset_example(&data, SPLIT_TRAIN, L, i, input, target);
+        for (int t = 0; t < L; t++) {
+            run += input[t] < 8;
+            if (run > 0 && (t == L - 1 || input[t + 1] >= 8)) {
+                motif[n++] = run;
+                run = 0;
+            }
+        }
+        first_tokens[motif[0]]++;
+        between[motif[1]]++;
+        last_tokens[motif[n - 1]]++;
+    }
+    assert_int_equal(first_tokens[3], 3000);
+    assert_int_equal(last_tokens[3], 3000);
+    expect_distribution(between + 1, NULL, 3, "tokens of keys");
+    arena_free(a);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(slots_by_successive_sampling), cmocka_unit_test(keys_values_and_fill),
         cmocka_unit_test(distinct_fill_has_no_keys), cmocka_unit_test(floors), cmocka_unit_test(accidental_keys),
         cmocka_unit_test(forgetting), cmocka_unit_test(passes_repeat_the_context), cmocka_unit_test(preconditions),
-        cmocka_unit_test(two_ways_to_say_pairs), cmocka_unit_test(places_and_noise) };
+        cmocka_unit_test(two_ways_to_say_pairs), cmocka_unit_test(places_and_noise),
+        cmocka_unit_test(longest_motifs) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

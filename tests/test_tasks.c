@@ -87,8 +87,8 @@ static void described(void **state)
     for (int i = 0; i < task_list_length; i++) {
         const task *t = task_list[i];
         const param *disjoint = find_option(t, "disjoint");
-        if (!disjoint || disjoint->offset != offsetof(task_options, disjoint))
-            fail_msg("%s: its options must begin with TASK_OPTIONS and its table have TASK_PARAMS", t->name);
+        if (!disjoint || disjoint->of != task_disjoint_words)
+            fail_msg("%s: its options lack TASK_OPTIONS, or its table TASK_PARAMS", t->name);
         assert_ptr_equal(object_find(task_family(), t->name), &t->object);
         assert_true(t->source && *t->source && t->summary && *t->summary && t->convention && *t->convention && t->version >= 1);
         assert_true(t->example_options && t->example_text && t->floors && t->floors->name);

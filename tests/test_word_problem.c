@@ -277,6 +277,23 @@ static void symbol_sets(void **state)
     }
 }
 
+// Two exchanges or identities: each of the eleven undoes itself alone, so that 11 of 121 products are the identity.
+static void factors(void **state)
+{
+    enum { N = 30000 };
+    arena *a = arena_new();
+    const dataset data = open_word_problem("{ group: S5, symbols: transpositions, factors: 2 }", a);
+    int identities = 0;
+    for (int k = 0; k < N; k++) {
+        int input[1], target[1];
+        dataset_example(&data, SPLIT_TRAIN, 1, k, input, target);
+        identities += input[0] == 0;
+    }
+    assert_true(fabs(identities / (double)N - 1.0 / 11) < 0.008);
+    assert_true(fabs(data.task->space(data.self, 1) - log2(120)) < 1e-9);       // 121 products have no more room
+    arena_free(a);
+}
+
 // The likeliest state after t symbols of four adjacent transpositions and the cycle; the floors skip what stands between.
 static void generators_are_not_uniform(void **state)
 {
@@ -311,6 +328,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(golden_vectors), cmocka_unit_test(asked_positions), cmocka_unit_test(lengths),
         cmocka_unit_test(wrong_options), cmocka_unit_test(distribution), cmocka_unit_test(floors), cmocka_unit_test(overlap),
-        cmocka_unit_test(symbol_sets), cmocka_unit_test(generators_are_not_uniform) };
+        cmocka_unit_test(symbol_sets), cmocka_unit_test(factors), cmocka_unit_test(generators_are_not_uniform) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -113,8 +113,9 @@ static void pass_block(const chunk *c, int i, rows v, float *S)
     decay_state(c, last_decays(c, i), S);
 }
 
-// P[i, j] = x_i·y_j for j ≤ i, zeros beyond as far as the diagonal's blocks of MR; y turned, [depth, Cp].
-static void lower_product(int64_t n, int64_t depth, const float *x, int64_t step, const float *y, int64_t Cp, float *P)
+// P[i, j] = x_i·y_j for j ≤ i, zeros beyond as far as the diagonal's blocks of MR; y turned, [depth, Cp]. `diagonal` [n], if not
+// NULL, gets the diagonal, and P zeros there.
+static void lower_product(int64_t n, int64_t depth, const float *x, int64_t step, const float *y, int64_t Cp, float *P, float *diagonal)
 {
     for (int64_t i = 0; i < n; i += MR) {
         const int64_t m = least(MR, n - i);
@@ -122,6 +123,10 @@ static void lower_product(int64_t n, int64_t depth, const float *x, int64_t step
         for (int64_t r = 0; r < m; r++)
             for (int64_t j = i + r + 1; j < i + m; j++)
                 P[(i + r) * Cp + j] = 0;
+    }
+    for (int64_t i = 0; diagonal && i < n; i++) {
+        diagonal[i] = P[i * Cp + i];
+        P[i * Cp + i] = 0;
     }
 }
 
@@ -158,7 +163,7 @@ void KERNEL(linear_attention)(const linear_attention_head *a, float *scratch)
             const bool begins = from + at == 0, ends = from + at + n == a->T;
             float *y = a->y + (from + at) * a->y_step;
             turn(c.k + at * c.Kp, c.Kp, n, a->K, Np, turned);
-            lower_product(n, a->K, c.q + at * c.Kp, c.Kp, turned, Np, P);
+            lower_product(n, a->K, c.q + at * c.Kp, c.Kp, turned, Np, P, NULL);
             lower_times(n, a->V, P, Np, v.at + at * v.step, v.step, y, a->y_step);
             if (begins)
                 memset(S, 0, sizeof *S * (size_t)(a->K * c.Vp));
@@ -178,7 +183,8 @@ typedef struct back {
     chunk  c;
     rows   v, dy;                                   // of the chunk
     float *S, *dS, *carry;                          // S [blocks, K, Vp]: the states before each block's first decay
-    float *k_turned, *v_turned, *S_turned, *P, *dP, *dq, *dk;
+    float *k_turned, *v_turned, *S_turned, *P, *dP;
+    float *dq, *dk, *own;                           // [rows, Kp], without what a token's key gives to its own query; dy·v of that
 } back;
 
 static void put(float *gradient, vec d, int64_t n, bool add)
@@ -187,30 +193,31 @@ static void put(float *gradient, vec d, int64_t n, bool add)
         store_n(gradient, add ? load_n(gradient, n) + d : d, n);
 }
 
-// Gradients of q, k and the gate's logits for block i, from those of q·e^b and k·e^−b. With G the decays cumulated over the whole
-// sequence, dG = q·dq − k·dk, and a token's decay is in every G from its own on.
-static void inputs_back(const back *s, int i)
+// Gradients of q, k and the gate's logit at row r, from those of q·e^b and k·e^−b. With G the decays cumulated over the whole sequence,
+// dG = q·dq − k·dk, and a token's decay is in every G from its own on: the sums run in carry. A token's own key meets its query
+// undecayed, and is left out of both. At a block's first token, which may decay everything, the difference of large sums would
+// drown what is left: there carry is the sum itself already, taken from the state.
+static void row_back(const back *s, int64_t r, bool first)
 {
     const chunk *c = &s->c;
     const linear_attention_head *a = c->a;
-    for (int64_t r = c->start[i + 1] - 1; r >= c->start[i]; r--) {
-        const int64_t t = c->from + r;
-        vec total = {0};
-        for (int64_t k = 0; k < c->Kp; k += W) {
-            const int64_t at = r * c->Kp + k, n = a->K - k;
-            const vec e = load(c->e + at), dq = load(s->dq + at), dk = load(s->dk + at);
-            const vec later = load(s->carry + k) + load(c->q + at) * dq - load(c->k + at) * dk;
-            store(s->carry + k, later);
-            put(a->dq ? a->dq + t * a->qk_step + k : NULL, dq * e * all(a->scale), n, a->add_q);
-            put(a->dk ? a->dk + t * a->qk_step + k : NULL, dk / e, n, a->add_k);
-            const vec dx = inside(later * load(c->slope + at), n);
-            total += dx;
-            if (a->dgate && a->gate_step_k)
-                put(a->dgate + t * a->gate_step + k, dx, n, a->add_gate);
-        }
-        if (a->dgate && !a->gate_step_k)
-            a->dgate[t * a->gate_step] = (a->add_gate ? a->dgate[t * a->gate_step] : 0) + sum(total);
+    const int64_t t = c->from + r;
+    const vec own = all(s->own[r]);
+    vec total = {0};
+    for (int64_t k = 0; k < c->Kp; k += W) {
+        const int64_t at = r * c->Kp + k, n = a->K - k;
+        const vec e = load(c->e + at), q = load(c->q + at), key = load(c->k + at), dq = load(s->dq + at), dk = load(s->dk + at);
+        const vec later = first ? load(s->carry + k) : load(s->carry + k) + (q * dq - key * dk);
+        store(s->carry + k, later);
+        put(a->dq ? a->dq + t * a->qk_step + k : NULL, (dq + own * key) * e * all(a->scale), n, a->add_q);
+        put(a->dk ? a->dk + t * a->qk_step + k : NULL, (dk + own * q) / e, n, a->add_k);
+        const vec dx = inside(later * load(c->slope + at), n);
+        total += dx;
+        if (a->dgate && a->gate_step_k)
+            put(a->dgate + t * a->gate_step + k, dx, n, a->add_gate);
     }
+    if (a->dgate && !a->gate_step_k)
+        a->dgate[t * a->gate_step] = (a->add_gate ? a->dgate[t * a->gate_step] : 0) + sum(total);
 }
 
 // The products of block i in the chunk; S the state that its first token's decay has been applied to, Z = e_L∘dS.
@@ -223,8 +230,8 @@ static void products_back(const back *s, int i, bool begins, bool ends, const fl
     float *dq = s->dq + at * Kp, *dk = s->dk + at * Kp, *dv = a->dv + t * a->v_step;
     turn(k, Kp, n, K, Np, s->k_turned);
     turn(v, s->v.step, n, V, Np, s->v_turned);
-    lower_product(n, K, q, Kp, s->k_turned, Np, s->P);
-    lower_product(n, V, dy, s->dy.step, s->v_turned, Np, s->dP);
+    lower_product(n, K, q, Kp, s->k_turned, Np, s->P, NULL);
+    lower_product(n, V, dy, s->dy.step, s->v_turned, Np, s->dP, s->own + at);
     lower_times(n, Kp, s->dP, Np, k, Kp, dq, Kp);
     upper_times(n, Kp, s->dP, Np, q, Kp, false, dk, Kp);
     if (a->dv)
@@ -265,12 +272,16 @@ static void block_back(const back *s, int i)
     if (!ends)
         decay_state(c, last_decays(c, i), s->dS);
     products_back(s, i, begins, ends, S, s->dS);
-    inputs_back(s, i);
+    for (int64_t r = at + n - 1; r > at; r--)
+        row_back(s, r, false);
     if (begins)
-        return;
-    multiply_all(a->K, c->Vp, n, c->q + at * c->Kp, 1, c->Kp, s->dy.at + at * s->dy.step, s->dy.step, !ends, s->dS, c->Vp);
-    decay_state(c, c->enter + i * c->Kp, s->dS);
-    carry_from(s, before, s->dS);
+        memset(s->carry, 0, sizeof *s->carry * (size_t)c->Kp);
+    else {
+        multiply_all(a->K, c->Vp, n, c->q + at * c->Kp, 1, c->Kp, s->dy.at + at * s->dy.step, s->dy.step, !ends, s->dS, c->Vp);
+        decay_state(c, c->enter + i * c->Kp, s->dS);
+        carry_from(s, before, s->dS);
+    }
+    row_back(s, at, true);
 }
 
 // The states before each block of the chunk, made again from the one before the chunk.
@@ -297,6 +308,7 @@ void KERNEL(linear_attention_back)(const linear_attention_head *a, float *scratc
     const int64_t C = a->chunk, Cp = padded(C), size = a->K * s.c.Vp;
     s.dq = take(&scratch, C * s.c.Kp);
     s.dk = take(&scratch, C * s.c.Kp);
+    s.own = take(&scratch, C);
     s.carry = take(&scratch, s.c.Kp);
     s.k_turned = take(&scratch, a->K * Cp);
     s.v_turned = take(&scratch, a->V * Cp);

@@ -5,7 +5,8 @@
 enum { NR = 2 * W };
 
 // c += A·B over k < K. A's element (i, k) is A[i·row + k·step]; row k of B begins at B + k·ldb, `vectors` (1 or 2) vectors long.
-INLINE void micro(int rows, int vectors, int64_t K, const float *A, int64_t row, int64_t step, const float *B, int64_t ldb, vec c[][2])
+INLINE void micro(int rows, int vectors, int64_t K, const float *A, int64_t row, int64_t step, const float *B, int64_t ldb,
+                  vec c[][2])
 {
     vec s[MR][2];
     for (int i = 0; i < rows; i++)

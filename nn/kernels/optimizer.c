@@ -2,7 +2,8 @@
 #include "nn/kernels/vector.h"
 
 // Padding gaps of the flat buffer are all zero and stay so: 0 / (0 + eps).
-void KERNEL(adamw)(float *restrict p, float *restrict m, float *restrict v, const float *restrict grad, int64_t n, const adamw_step *s)
+void KERNEL(adamw)(float *restrict p, float *restrict m, float *restrict v, const float *restrict grad, int64_t n,
+                   const adamw_step *s)
 {
     const adamw_step c = *s;
     for (int64_t i = 0; i < n; i++) {

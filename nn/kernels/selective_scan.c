@@ -3,21 +3,35 @@
 #include <math.h>
 #include "nn/kernels/activation.h"
 
-enum { SEGMENT = SCAN_SEGMENT };
+enum { SEGMENT = SCAN_SEGMENT, TOGETHER = 4 };
 
-// 2^x for x ≤ 0, 1 at 0: one rounding to an integer, a polynomial (minimax, 9e-8) of what is left. Below −126 it stays 2^−126.
-INLINE vec exp2_decay(vec x)
+// y = 2^x for n vectors of x ≤ 0, 1 at 0: one rounding to an integer, a polynomial (minimax, 9e-8) of what is left. Below −126 it
+// stays 2^−126. The vectors go through side by side: alone, each would wait for its own chain of dependent operations.
+#define EACH(...) for (int i = 0; i < n; i++) { __VA_ARGS__ }
+INLINE void exp2_decays(int n, const vec *x, vec *y)
 {
-    const vec magic = all(0x1.8p23f);
-    x = choose(x < all(-126), all(-126), x);
-    const vec shifted = x + magic, r = x - (shifted - magic);
-    vec p = all(0x1.5bba14p-10f) * r + all(0x1.3cea88p-7f);
-    p = p * r + all(0x1.c6b752p-5f);
-    p = p * r + all(0x1.ebf9bcp-3f);
-    p = p * r + all(0x1.62e42ap-1f);
-    p = p * r + all(1);
-    return (vec)((ivec)p + (((ivec)shifted - (ivec)magic) << 23));
+    const vec magic = all(0x1.8p23f);                   // its lowest bits are zero: none is left when they become an exponent
+    vec r[TOGETHER];
+    EACH(r[i] = vec_max(all(-126), x[i]);)
+    EACH(y[i] = r[i] + magic;)
+    EACH(r[i] -= y[i] - magic;)
+    EACH(y[i] = (vec)((ivec)y[i] << 23);)
+    vec p[TOGETHER];
+    EACH(p[i] = all(0x1.5bba14p-10f) * r[i] + all(0x1.3cea88p-7f);)
+    EACH(p[i] = p[i] * r[i] + all(0x1.c6b752p-5f);)
+    EACH(p[i] = p[i] * r[i] + all(0x1.ebf9bcp-3f);)
+    EACH(p[i] = p[i] * r[i] + all(0x1.62e42ap-1f);)
+    EACH(p[i] = p[i] * r[i] + all(1);)
+    EACH(y[i] = (vec)((ivec)p[i] + (ivec)y[i]);)
 }
+
+// The statements for all states, TOGETHER at a time: k is the first of n.
+#define EACH_STATES(k, n, N, ...) \
+    do { \
+        int64_t k = 0; \
+        for (; k + TOGETHER <= (N); k += TOGETHER) { enum { n = TOGETHER }; __VA_ARGS__; } \
+        for (; k < (N); k++) { enum { n = 1 }; __VA_ARGS__; } \
+    } while (0)
 
 // W channels of one sequence and one segment: its rows start at token t0; n of the channels are real.
 typedef struct tile {
@@ -40,26 +54,51 @@ static void take_rates(const selective_scan_rows *a, int64_t from, int64_t to, f
         }
 }
 
-INLINE vec next_state(bool negative, vec e, vec h, vec input) { return (negative ? e + e - all(1) : e) * h + input; }
+INLINE vec transition(bool negative, vec e) { return negative ? all(2) * e - all(1) : e; }
+
+// States k … k + n of one token: h from `before`, the exponentials in e; returns Σ C·h.
+INLINE vec states_next(int n, bool negative, const float *rate, const float *before, const float *B, const float *C, vec delta, vec u,
+                       vec *e, float *after)
+{
+    vec x[TOGETHER], y = {0};
+    EACH(x[i] = delta * load(rate + i * W);)
+    exp2_decays(n, x, e);
+    EACH(x[i] = transition(negative, e[i]) * load(before + i * W) + u * all(B[i]);)
+    EACH(store(after + i * W, x[i]);)
+    EACH(y += x[i] * all(C[i]);)
+    return y;
+}
+
+// The rows of a tile before and after the states: all tokens at once, or each would wait for the exponentials of the one before.
+typedef struct steps { vec x[SEGMENT], delta[SEGMENT], slope[SEGMENT], sum[SEGMENT]; } steps;
+
+INLINE int64_t entry(const tile *s, int64_t t) { return (s->row + t) * s->a->E + s->c; }
+
+INLINE void steps_begin(const tile *s, steps *p)
+{
+    const selective_scan_rows *a = s->a;
+    const vec skip = load_n(a->D + s->c, s->n);
+    for (int64_t t = 0; t < s->rows; t++) {
+        p->x[t] = load_n(a->x + entry(s, t), s->n);
+        p->delta[t] = softplus(load_n(a->delta + entry(s, t), s->n), &p->slope[t]);
+        p->sum[t] = skip * p->x[t];
+    }
+}
 
 INLINE void tile_forward(const tile *s, bool negative)
 {
     const selective_scan_rows *a = s->a;
-    const int64_t N = a->N;
-    const vec skip = load_n(a->D + s->c, s->n);
+    steps p;
+    steps_begin(s, &p);
     for (int64_t t = 0; t < s->rows; t++) {
-        const int64_t at = (s->row + t) * a->E + s->c;
-        const float *B = a->BC + (s->row + t) * 2 * N, *C = B + N;
-        vec slope;
-        const vec x = load_n(a->x + at, s->n), delta = softplus(load_n(a->delta + at, s->n), &slope), u = delta * x;
-        vec y = skip * x;
-        for (int64_t n = 0; n < N; n++) {
-            const vec h = next_state(negative, exp2_decay(delta * load(s->rate + n * W)), load(s->h + n * W), u * all(B[n]));
-            store(s->h + n * W, h);
-            y += h * all(C[n]);
-        }
-        store_n(a->y + at, y * silu(load_n(a->z + at, s->n)), s->n);
+        const float *B = a->BC + (s->row + t) * 2 * a->N, *C = B + a->N;
+        const vec delta = p.delta[t], u = delta * p.x[t];
+        EACH_STATES(k, n, a->N,
+            vec e[TOGETHER];
+            p.sum[t] += states_next(n, negative, s->rate + k * W, s->h + k * W, B + k, C + k, delta, u, e, s->h + k * W));
     }
+    for (int64_t t = 0; t < s->rows; t++)
+        store_n(a->y + entry(s, t), p.sum[t] * silu(load_n(a->z + entry(s, t), s->n)), s->n);
 }
 
 // Checkpoints: the state before segment k ≥ 1, [N, E], is kept[(b·(segments − 1) + k − 1)].
@@ -94,30 +133,21 @@ typedef struct past {
     float *e, *h;                       // [SEGMENT, N, W] 2^(Δ·rate); [SEGMENT + 1, N, W], the state before the segment first
     float *dh, *drate, *skip;           // [N, W], [N, W], [W]: over the piece
     float *dB, *dC;                     // [SEGMENT, N, W]: over the channels
-    vec    delta[SEGMENT], slope[SEGMENT], x[SEGMENT], sum[SEGMENT];
+    steps  of;
 } past;
 
 INLINE void tile_again(const tile *s, past *p, bool negative)
 {
     const selective_scan_rows *a = s->a;
-    const int64_t N = a->N;
-    const vec skip = load_n(a->D + s->c, s->n);
+    steps_begin(s, &p->of);
     for (int64_t t = 0; t < s->rows; t++) {
-        const int64_t at = (s->row + t) * a->E + s->c;
-        const float *B = a->BC + (s->row + t) * 2 * N, *C = B + N, *before = p->h + t * N * W;
-        float *kept = p->e + t * N * W, *after = p->h + (t + 1) * N * W;
-        const vec x = load_n(a->x + at, s->n), delta = softplus(load_n(a->delta + at, s->n), &p->slope[t]), u = delta * x;
-        vec y = skip * x;
-        for (int64_t n = 0; n < N; n++) {
-            const vec e = exp2_decay(delta * load(s->rate + n * W));
-            const vec h = next_state(negative, e, load(before + n * W), u * all(B[n]));
-            store(kept + n * W, e);
-            store(after + n * W, h);
-            y += h * all(C[n]);
-        }
-        p->x[t] = x;
-        p->delta[t] = delta;
-        p->sum[t] = y;
+        const float *B = a->BC + (s->row + t) * 2 * a->N, *C = B + a->N, *before = p->h + t * a->N * W;
+        float *kept = p->e + t * a->N * W, *after = p->h + (t + 1) * a->N * W;
+        const vec delta = p->of.delta[t], u = delta * p->of.x[t];
+        EACH_STATES(k, n, a->N,
+            vec e[TOGETHER];
+            p->of.sum[t] += states_next(n, negative, s->rate + k * W, before + k * W, B + k, C + k, delta, u, e, after + k * W);
+            EACH(store(kept + (k + i) * W, e[i]);));
     }
 }
 
@@ -132,7 +162,7 @@ INLINE void states_back(const tile *s, past *p, int64_t t, vec g, vec u, bool ne
 {
     const int64_t N = s->a->N, at = t * N * W;
     const float *B = s->a->BC + (s->row + t) * 2 * N, *C = B + N;
-    const vec delta = p->delta[t];
+    const vec delta = p->of.delta[t];
     for (int64_t i = 0, n = 0; n < N; n++, i += W) {
         const vec e = load(p->e + at + i), before = load(p->h + at + i), h = load(p->h + at + N * W + i);
         const vec d = load(p->dh + i) + g * all(C[n]), q = d * before * e;
@@ -141,7 +171,19 @@ INLINE void states_back(const tile *s, past *p, int64_t t, vec g, vec u, bool ne
         *du += d * all(B[n]);
         *ddelta += q * load(s->rate + i);
         store(p->drate + i, load(p->drate + i) + q * delta);
-        store(p->dh + i, d * (negative ? e + e - all(1) : e));
+        store(p->dh + i, d * transition(negative, e));
+    }
+}
+
+// dz, and g = dy·SiLU(z) in place of the sums.
+INLINE void gates_back(const tile *s, steps *p)
+{
+    const selective_scan_rows *a = s->a;
+    for (int64_t t = 0; t < s->rows; t++) {
+        const int64_t at = entry(s, t);
+        const vec z = load_n(a->z + at, s->n), dy = load_n(a->dy + at, s->n), gate = sigmoid(z);
+        put(a->dz ? a->dz + at : NULL, dy * p->sum[t] * (gate + z * (gate * (all(1) - gate))), s->n, a->add_z);
+        p->sum[t] = dy * z * gate;
     }
 }
 
@@ -149,18 +191,19 @@ INLINE void tile_back(const tile *s, past *p, bool negative)
 {
     const selective_scan_rows *a = s->a;
     const vec skip = load_n(a->D + s->c, s->n), to_exponent = all(negative ? 2 * 0x1.62e43p-1f : 0x1.62e43p-1f);      // ln 2
+    vec dskip = load(p->skip);
     tile_again(s, p, negative);
+    gates_back(s, &p->of);
     for (int64_t t = s->rows - 1; t >= 0; t--) {
-        const int64_t at = (s->row + t) * a->E + s->c;
-        const vec z = load_n(a->z + at, s->n), dy = load_n(a->dy + at, s->n), x = p->x[t], delta = p->delta[t];
-        const vec gate = sigmoid(z), g = dy * z * gate;
+        const int64_t at = entry(s, t);
+        const vec x = p->of.x[t], delta = p->of.delta[t], g = p->of.sum[t];
         vec du = {0}, ddelta = {0};
         states_back(s, p, t, g, delta * x, negative, &du, &ddelta);
-        put(a->dz ? a->dz + at : NULL, dy * p->sum[t] * (gate + z * (gate * (all(1) - gate))), s->n, a->add_z);
         put(a->dx ? a->dx + at : NULL, g * skip + du * delta, s->n, a->add_x);
-        put(a->ddelta ? a->ddelta + at : NULL, (ddelta * to_exponent + du * x) * p->slope[t], s->n, a->add_delta);
-        store(p->skip, load(p->skip) + g * x);
+        put(a->ddelta ? a->ddelta + at : NULL, (ddelta * to_exponent + du * x) * p->of.slope[t], s->n, a->add_delta);
+        dskip += g * x;
     }
+    store(p->skip, dskip);
 }
 
 // Sums over the channels of the piece, for the rows of a segment.

@@ -94,7 +94,7 @@ static void embed_backward_fast(const node *n, const team *t)
 
 static const op_case embed_cases[] = {
     { .in = {{2, 3}, {5, 4}, {0}}, .below = {5} },           { .in = {{2, 3}, {5, 4}, {3, 4}}, .below = {5} },
-    { .in = {{1, 1}, {1, 1}, {1, 1}}, .below = {1} },        { .in = {{3, 7}, {4, 17}, {2, 17}}, .below = {4} },     // positions wrap round
+    { .in = {{1, 1}, {1, 1}, {1, 1}}, .below = {1} },        { .in = {{3, 7}, {4, 17}, {2, 17}}, .below = {4} },
     { .in = {{40, 19}, {13, 33}, {19, 33}}, .below = {13} }, { .in = {{2, 3}, {300, 70}, {9, 70}}, .below = {300} },
 };
 

@@ -38,7 +38,10 @@ static void forward_piece(int64_t from, int64_t to, void *scratch, void *data)
     kernel->gelu(tensor_data(n->in[0]) + from, tensor_data(n->out[0]) + from, to - from);
 }
 
-static void gelu_forward_fast(const node *n, const team *t) { team_each(t, tensor_size(n->in[0]), PIECE, forward_piece, (void *)n); }
+static void gelu_forward_fast(const node *n, const team *t)
+{
+    team_each(t, tensor_size(n->in[0]), PIECE, forward_piece, (void *)n);
+}
 
 typedef struct gelu_job { const float *x, *dy; float *dx; bool add; } gelu_job;
 

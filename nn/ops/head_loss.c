@@ -10,8 +10,10 @@ enum { LOSS, ROW_LOSS, PREDICTIONS };
 static void head_loss_shapes(const node *n, tensor shape[MAX_OUTPUTS])
 {
     const tensor *h = n->in[H], *W = n->in[WEIGHT], *bias = n->in[BIAS], *targets = n->in[TARGETS];
-    CHECK(tensor_columns(h) == tensor_columns(W), "head: h is [.., %lld], W [.., %lld]", (long long)tensor_columns(h), (long long)tensor_columns(W));
-    CHECK(!bias || tensor_size(bias) == tensor_rows(W), "head: a bias of %lld for %lld", (long long)tensor_size(bias), (long long)tensor_rows(W));
+    CHECK(tensor_columns(h) == tensor_columns(W), "head: h is [.., %lld], W [.., %lld]", (long long)tensor_columns(h),
+          (long long)tensor_columns(W));
+    CHECK(!bias || tensor_size(bias) == tensor_rows(W), "head: a bias of %lld for %lld", (long long)tensor_size(bias),
+          (long long)tensor_rows(W));
     const int64_t R = tensor_rows(h);
     CHECK(tensor_size(targets) == R, "head: %lld rows, %lld targets", (long long)R, (long long)tensor_size(targets));
     tensor_set_shape(&shape[LOSS], REAL_TENSOR, 1, (int64_t[]){1});
@@ -119,8 +121,9 @@ static void loss_piece(int64_t from, int64_t to, void *scratch, void *data)
         const int64_t r = j->first + i;
         const int target = tensor_ints(j->n->in[TARGETS])[r];
         CHECK(target == IGNORE || (target >= 0 && target < V), "head: target %d of %lld", target, (long long)V);
-        tensor_data(j->n->out[ROW_LOSS])[r] = kernel->head_loss_row(j->logits + i * j->ld, V, target, j->scale, j->n->saved != NULL,
-                                                                   &tensor_ints(j->n->out[PREDICTIONS])[r]);
+        int *prediction = &tensor_ints(j->n->out[PREDICTIONS])[r];
+        tensor_data(j->n->out[ROW_LOSS])[r] =
+            kernel->head_loss_row(j->logits + i * j->ld, V, target, j->scale, j->n->saved != NULL, prediction);
     }
 }
 
@@ -200,8 +203,8 @@ static const op_case head_loss_cases[] = {
 };
 
 const op op_head_loss = {
-    .name = "head_loss", .inputs = 4, .outputs = 3, .shapes = head_loss_shapes, .saved_bytes = head_loss_saved_bytes, .flops = head_loss_flops,
-    .cases = head_loss_cases, .n_cases = LEN(head_loss_cases),
+    .name = "head_loss", .inputs = 4, .outputs = 3, .shapes = head_loss_shapes, .saved_bytes = head_loss_saved_bytes,
+    .flops = head_loss_flops, .cases = head_loss_cases, .n_cases = LEN(head_loss_cases),
     .forward  = { [REFERENCE] = head_loss_forward,  [CPU] = CPU_SLOT(head_loss_forward_fast) },
     .backward = { [REFERENCE] = head_loss_backward, [CPU] = CPU_SLOT(head_loss_backward_fast) }, .first = { [CPU] = true },
 };

@@ -30,7 +30,8 @@ static void linear_shapes(const node *n, tensor shape[MAX_OUTPUTS])
     CHECK(K == k, "linear: x is [.., %lld], W takes %lld", (long long)K, (long long)k);
     CHECK(o->first >= 0 && o->columns >= 1 && o->first + o->columns <= outputs(n), "linear: columns %lld … %lld of %lld",
           (long long)o->first, (long long)(o->first + o->columns), (long long)outputs(n));
-    CHECK(!b || tensor_size(b) == outputs(n), "linear: %lld outputs, a bias of %lld", (long long)outputs(n), (long long)tensor_size(b));
+    CHECK(!b || tensor_size(b) == outputs(n), "linear: %lld outputs, a bias of %lld", (long long)outputs(n),
+          (long long)tensor_size(b));
     tensor_set_shape(&shape[0], REAL_TENSOR, x->rank, x->dim);
     shape[0].dim[x->rank - 1] = o->columns;
 }
@@ -131,14 +132,15 @@ static const op_case linear_cases[] = {
     { .in = {{1, 1}, {1, 1}, {1}}, .options = WHOLE(1) },         { .in = {{7, 17}, {17, 33}, {33}}, .options = WHOLE(33) },
     { .in = {{5, 8}, {8, 12}, {12}}, .options = PART(4, 4) },     { .in = {{9, 3}, {3, 48}, {0}}, .options = PART(17, 31) },
     { .in = {{6, 5}, {7, 5}, {7}}, .options = TRANSPOSED(7) },    { .in = {{3, 33}, {13, 33}, {0}}, .options = TRANSPOSED(13) },
-    { .in = {{300, 32}, {32, 96}, {96}}, .options = WHOLE(96) },  { .in = {{40, 64}, {64, 192}, {192}}, .options = PART(64, 128) },
+    { .in = {{300, 32}, {32, 96}, {96}}, .options = WHOLE(96) },
+    { .in = {{40, 64}, {64, 192}, {192}}, .options = PART(64, 128) },
     { .in = {{259, 20}, {20, 20}, {20}}, .options = WHOLE(20) },  { .in = {{40, 1100}, {1100, 40}, {40}}, .options = WHOLE(40) },
     { .in = {{1500, 17}, {17, 30}, {30}}, .options = WHOLE(30) },
 };
 
 const op op_linear = {
-    .name = "linear", .inputs = 3, .outputs = 1, .options_size = sizeof(linear_options), .shapes = linear_shapes, .flops = linear_flops,
-    .cases = linear_cases, .n_cases = LEN(linear_cases),
+    .name = "linear", .inputs = 3, .outputs = 1, .options_size = sizeof(linear_options), .shapes = linear_shapes,
+    .flops = linear_flops, .cases = linear_cases, .n_cases = LEN(linear_cases),
     .forward  = { [REFERENCE] = linear_forward,  [CPU] = CPU_SLOT(linear_forward_fast) },
     .backward = { [REFERENCE] = linear_backward, [CPU] = CPU_SLOT(linear_backward_fast) }, .first = { [CPU] = true },
 };

@@ -78,9 +78,11 @@ static double *state_new(const head *a, const team *team)
 static void state_next(const head *a, int64_t t, double *S)
 {
     const real *k = tensor_data(a->n->in[KEY]) + key_at(a, t), *v = tensor_data(a->n->in[VALUE]) + value_at(a, t);
-    for (int64_t i = 0; i < a->s.K; i++)
+    for (int64_t i = 0; i < a->s.K; i++) {
+        const double decay = decay_at(a, t, i);
         for (int64_t j = 0; j < a->s.V; j++)
-            S[i * a->s.V + j] = decay_at(a, t, i) * S[i * a->s.V + j] + (double)k[i] * (double)v[j];
+            S[i * a->s.V + j] = decay * S[i * a->s.V + j] + (double)k[i] * (double)v[j];
+    }
 }
 
 static void linear_attention_forward(const node *n, const team *team)
@@ -141,8 +143,9 @@ static void channel_back(const head *a, int64_t t, int64_t i, double *L, double 
         const double x = (double)tensor_data(gate)[gate_at(a, t, i)];
         gate->grad[gate_at(a, t, i)] += (real)(*later / (1 + exp(x)) / o->divisor);
     }
+    const double decay = decay_at(a, t, i);
     for (int64_t j = 0; j < a->s.V; j++)
-        L[j] *= decay_at(a, t, i);
+        L[j] *= decay;
 }
 
 static void linear_attention_backward(const node *n, const team *team)
@@ -171,7 +174,7 @@ static int64_t wide(int64_t n) { return (n + MULTIPLE - 1) / MULTIPLE * MULTIPLE
 static int64_t scratch_size(const sizes *s, int64_t C)
 {
     const int64_t K = wide(s->K), V = wide(s->V), rows = wide(C);
-    return 8 * rows * K + 3 * rows * V + K * rows + 2 * K * V + 2 * rows * rows + (C + 2) * K * V;
+    return 8 * rows * K + rows + 3 * rows * V + K * rows + 2 * K * V + 2 * rows * rows + (C + 2) * K * V;
 }
 
 // Tokens of a chunk: all of a short sequence; else few enough that the states of its blocks fit, were they all single tokens.

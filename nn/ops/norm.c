@@ -1,5 +1,6 @@
 // y = gain·(s − μ)·ρ + bias, over the last dimension [D]; s = x + r, or x where no r is added; s is an output too then.
-// LayerNorm (Ba et al. 2016): μ the mean, ρ = 1/√(variance + eps).  RMSNorm (Zhang & Sennrich 2019): μ = 0, ρ = 1/√(mean s² + eps).
+// LayerNorm (Ba et al. 2016): μ the mean, ρ = 1/√(variance + eps).
+// RMSNorm (Zhang & Sennrich 2019): μ = 0, ρ = 1/√(mean s² + eps).
 // With z = (s − μ)·ρ and e = gain·dy:  ds += ρ·(e − z·mean(e·z) − mean(e)), the last term for LayerNorm only;
 // dgain = Σ dy·z,  dbias = Σ dy over the rows;  dx = dr = ds.
 
@@ -121,7 +122,8 @@ static void norm_backward_fast(const node *n, const team *t)
 {
     tensor *x = n->in[X], *r = n->in[R], *gain = n->in[GAIN], *bias = n->in[BIAS];
     back_job j = { rows_of(n), 1, team_shared(t) };
-    const int64_t D = j.rows.D, rows = tensor_rows(x), parts = least(PARTS, TEAM_SCRATCH / (int64_t)(2 * sizeof(float) * (size_t)D));
+    const int64_t D = j.rows.D, rows = tensor_rows(x);
+    const int64_t parts = least(PARTS, TEAM_SCRATCH / (int64_t)(2 * sizeof(float) * (size_t)D));
     CHECK(parts > 0, "norm: a width of %lld", (long long)D);
     reach_cleared(n->out[Y]);
     j.rows.dy = n->out[Y]->grad;
@@ -150,8 +152,8 @@ static const op_case norm_cases[] = {
 };
 
 const op op_norm = {
-    .name = "norm", .inputs = 4, .outputs = 2, .options_size = sizeof(norm_options), .shapes = norm_shapes, .saved_bytes = norm_saved_bytes,
-    .cases = norm_cases, .n_cases = LEN(norm_cases),
+    .name = "norm", .inputs = 4, .outputs = 2, .options_size = sizeof(norm_options), .shapes = norm_shapes,
+    .saved_bytes = norm_saved_bytes, .cases = norm_cases, .n_cases = LEN(norm_cases),
     .forward  = { [REFERENCE] = norm_forward,  [CPU] = CPU_SLOT(norm_forward_fast) },
     .backward = { [REFERENCE] = norm_backward, [CPU] = CPU_SLOT(norm_backward_fast) }, .first = { [CPU] = true },
 };

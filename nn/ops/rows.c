@@ -13,7 +13,8 @@ static void rows_shapes(const node *n, tensor shape[MAX_OUTPUTS])
     CHECK(n->n_in > SOURCES, "rows: no source");
     const int64_t D = tensor_columns(n->in[SOURCES]);
     for (int i = SOURCES; i < n->n_in; i++)
-        CHECK(tensor_columns(n->in[i]) == D, "rows: sources of width %lld and %lld", (long long)D, (long long)tensor_columns(n->in[i]));
+        CHECK(tensor_columns(n->in[i]) == D, "rows: sources of width %lld and %lld", (long long)D,
+              (long long)tensor_columns(n->in[i]));
     CHECK(index->type == INDEX_TENSOR && index->rank < MAX_RANK, "rows: the index has %d dimensions", index->rank);
     tensor_set_shape(&shape[0], REAL_TENSOR, index->rank, index->dim);
     shape[0].dim[shape[0].rank++] = D;

@@ -133,7 +133,7 @@ static const short_conv_options plain = { false }, with_silu = { true };
 static const op_case short_conv_cases[] = {
     { .in = {{2, 5, 3}, {3, 4}, {3}}, .options = &with_silu },     { .in = {{1, 1, 1}, {1, 1}, {1}}, .options = &plain },
     { .in = {{3, 2, 9}, {9, 4}, {0}}, .options = &plain },         { .in = {{2, 7, 17}, {17, 3}, {17}}, .options = &with_silu },
-    { .in = {{1, 9, 33}, {33, 2}, {0}}, .options = &with_silu },   { .in = {{18, 11, 8}, {8, 5}, {8}}, .options = &with_silu },
+    { .in = {{1, 9, 33}, {33, 2}, {0}}, .options = &with_silu },   { .in = {{18, 6, 8}, {8, 5}, {8}}, .options = &with_silu },
     { .in = {{2, 19, 130}, {130, 4}, {130}}, .options = &with_silu },
 };
 
