@@ -109,7 +109,7 @@ static residual mlp_forward(const block *b, graph *g, residual in)
         return in;
     tensor *sum, *y = norm_and_sum(&b->norm[1], g, in, &sum);
     const int64_t width = tensor_columns(b->up);
-    tensor *up = nn_linear(g, y, b->up, b->up_bias, 0, width);                                         // [B, T, width]
+    tensor *up = nn_linear(g, y, b->up, b->up_bias, 0, width);                          // [B, T, width]
     tensor *inner = b->gate ? nn_swiglu(g, nn_linear(g, y, b->gate, NULL, 0, width), up) : nn_gelu(g, up);
     return branch(b, g, sum, nn_linear(g, inner, b->down, b->down_bias, 0, tensor_columns(b->down)));
 }

@@ -28,7 +28,8 @@ typedef struct block {
     int              mlp;
     bool             residual;
     double           dropout;
-    tensor          *gate, *up, *up_bias, *down, *down_bias;    // [D, width] (swiglu), [D, width], [width] (gelu), [width, D], [D] (gelu)
+    tensor          *gate, *up, *up_bias, *down, *down_bias;    // [D, width] twice, [width], [width, D], [D]; swiglu: no
+                                                                // biases, gelu: no gate
 } block;
 
 // "PREFIX.norm1.gain", "PREFIX.short_conv.weight", "PREFIX.mixer.…", "PREFIX.norm2.gain", "PREFIX.mlp.up.weight" …

@@ -1,7 +1,7 @@
 // Gated linear attention (Yang et al. 2024, arXiv:2312.06635; fla's layers/gla.py), H heads with keys of K and values of V:
 //   q, k = x·W_q, x·W_k  [expand_k·D];  v, g = x·W_v, x·W_g  [expand_v·D];  α = exp(logsigmoid(x·W_down·W_up + b)/divisor)
 //   S_t = diag(α_t)·S_{t−1} + k_tᵀ·v_t;  o_t = q_t·S_t/√K;  y = (RMSNorm of each head's o, one gain for all)·SiLU(g)·W_out
-#include "architectures/mixer.h"
+#include "architectures/affine.h"
 #include <string.h>
 
 typedef struct gla_config { int heads, decay_rank; double expand_k, expand_v, decay_divisor; } gla_config;
@@ -59,18 +59,74 @@ static tensor *project(const layer *l, graph *g, tensor *x, int weight, int bias
     return nn_linear(g, x, W, bias < 0 ? NULL : l->weight[bias], 0, tensor_columns(W));
 }
 
-static tensor *gla_forward(const layer *l, graph *g, tensor *x)
+typedef struct attention_inputs { tensor *x, *q, *k, *v, *decay; } attention_inputs;       // decay [B, T, keys]: the logits
+
+static attention_inputs inputs_of(const layer *l, graph *g, tensor *x)
 {
-    const gla_config *c = l->options;
-    const int64_t B = x->dim[0], T = x->dim[1], H = c->heads, keys = key_width(c, l->D), values = value_width(c, l->D);
-    const linear_attention_options o = { c->heads, GATE_DIAGONAL, 1 / sqrt((double)(keys / H)), c->decay_divisor };
-    tensor *q = project(l, g, x, Q, -1), *k = project(l, g, x, KEY, -1), *v = project(l, g, x, VALUE, -1);
-    tensor *decay = project(l, g, project(l, g, x, DOWN, -1), UP, UP_BIAS);                               // [B, T, keys]
-    tensor *y = nn_linear_attention(g, o, q, k, v, decay);                                                // [B, T, values]
-    y = nn_norm(g, (norm_options){ NORM_RMS, norm_eps }, tensor_reshape(g->step, y, B, T, H, values / H), l->weight[NORM], NULL);
+    attention_inputs in = { .x = x };
+    in.q = project(l, g, x, Q, -1);
+    in.k = project(l, g, x, KEY, -1);
+    in.v = project(l, g, x, VALUE, -1);
+    in.decay = project(l, g, project(l, g, x, DOWN, -1), UP, UP_BIAS);
+    return in;
+}
+
+// o [B, T, values] → [B, T, D]: norm, gate, projection.
+static tensor *output_of(const layer *l, graph *g, tensor *x, tensor *o)
+{
+    const int64_t B = o->dim[0], T = o->dim[1], values = o->dim[2], H = ((const gla_config *)l->options)->heads;
+    tensor *y = tensor_reshape(g->step, o, B, T, H, values / H);
+    y = nn_norm(g, (norm_options){ NORM_RMS, norm_eps }, y, l->weight[NORM], NULL);
     y = nn_swiglu(g, project(l, g, x, GATE, -1), tensor_reshape(g->step, y, B, T, values));
     return project(l, g, y, OUT, -1);
 }
+
+static tensor *gla_forward(const layer *l, graph *g, tensor *x)
+{
+    const gla_config *c = l->options;
+    const attention_inputs in = inputs_of(l, g, x);
+    const double scale = 1 / sqrt((double)(key_width(c, l->D) / c->heads));
+    const linear_attention_options o = { c->heads, GATE_DIAGONAL, scale, c->decay_divisor };
+    return output_of(l, g, x, nn_linear_attention(g, o, in.q, in.k, in.v, in.decay));
+}
+
+// ---- the recurrence as pairs: E = α, f = kᵀ·v; the state has a row for each key channel of each head, V columns.
+
+static real decay_of(const gla_config *c, real logit)
+{
+    return exp((fmin(logit, (real)0) - log1p(exp(-fabs(logit)))) / (real)c->decay_divisor);
+}
+
+static affine_pairs gla_pairs(const layer *l, graph *g, tensor *x)
+{
+    const gla_config *c = l->options;
+    attention_inputs *in = arena_take(g->step, sizeof *in);
+    *in = inputs_of(l, g, x);
+    const int64_t keys = in->k->dim[2], K = keys / c->heads, V = in->v->dim[2] / c->heads;
+    const affine_pairs p = affine_pairs_new(g, x->dim[0], x->dim[1], keys, V, in);
+    for (int64_t i = 0; i < p.B * p.T * keys; i++) {                                    // i / K: of [B, T, H]
+        p.E[i] = decay_of(c, tensor_data(in->decay)[i]);
+        for (int64_t j = 0; j < V; j++)
+            p.f[i * V + j] = tensor_data(in->k)[i] * tensor_data(in->v)[i / K * V + j];
+    }
+    return p;
+}
+
+static tensor *gla_read(const layer *l, graph *g, const affine_pairs *p, const real *states)
+{
+    const attention_inputs *in = p->inputs;
+    const int64_t V = p->columns, values = in->v->dim[2], K = p->rows / (values / V);
+    tensor *o = tensor_real(g->step, p->B, p->T, values);
+    for (int64_t i = 0; i < tensor_size(o); i++) {
+        real sum = 0;
+        for (int64_t k = i / V * K; k < (i / V + 1) * K; k++)
+            sum += tensor_data(in->q)[k] * states[k * V + i % V];
+        tensor_data(o)[i] = sum / sqrt((real)K);
+    }
+    return output_of(l, g, in->x, o);
+}
+
+static const affine_form gla_affine = { gla_pairs, gla_read };
 
 // ---- one token: the state is S [B, H, K, V].
 
@@ -93,8 +149,7 @@ static void head_piece(int64_t from, int64_t to, void *scratch, void *data)     
         real *y = s->y + h * V, square = 0;
         memset(y, 0, (size_t)V * sizeof *y);
         for (int64_t i = 0; i < K; i++) {
-            const real log_sigmoid = fmin(decay[i], (real)0) - log1p(exp(-fabs(decay[i])));
-            const real alpha = exp(log_sigmoid / (real)c->decay_divisor);
+            const real alpha = decay_of(c, decay[i]);
             real *S = s->S + (h * K + i) * V;
             for (int64_t j = 0; j < V; j++) {
                 S[j] = alpha * S[j] + k[i] * v[j];
@@ -142,4 +197,5 @@ const mixer mixer_gla = {
     .options = gla_params, .options_size = sizeof(gla_config),
     .architecture = "gla", .block = "{ norm: rms, norm_eps: 1e-6, mlp: swiglu, positions: none, init: fla }",
     .fits = gla_fits, .build = gla_build, .forward = gla_forward, .begin = gla_begin, .step = gla_step, .state_bytes = gla_state_bytes,
+    .affine = &gla_affine,
 };

@@ -1,5 +1,6 @@
 // The GRU of torch.nn as a mixer: gates in the order r z n, a bias with the inputs and one with the state (the reset gate acts
-// behind the latter's product), as wide as the model. A bare stack of it (norm: none, mlp: none, residual: false) is torch.nn.GRU.
+// behind the latter's product), as wide as the model. A bare stack of it (norm: none, mlp: none, residual: false) is
+// torch.nn.GRU.
 #include "architectures/mixer.h"
 
 static const param gru_params[] = { {0} };
@@ -16,7 +17,8 @@ static void fill_bias(tensor *b, rng *r)                                        
 
 static tensor *bias(model *m, const layer *l, const char *name)
 {
-    return model_weight_own(m, arena_text(m->life, "%s.%s", l->prefix, name), 1, (const int64_t[]){ GATES * l->D }, NO_DECAY, fill_bias);
+    const int64_t size = GATES * l->D;
+    return model_weight_own(m, arena_text(m->life, "%s.%s", l->prefix, name), 1, &size, NO_DECAY, fill_bias);
 }
 
 static void gru_build(model *m, layer *l)

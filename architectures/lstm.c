@@ -16,7 +16,8 @@ static void fill_bias(tensor *b, rng *r)                                        
 
 static tensor *bias(model *m, const layer *l, const char *name)
 {
-    return model_weight_own(m, arena_text(m->life, "%s.%s", l->prefix, name), 1, (const int64_t[]){ GATES * l->D }, NO_DECAY, fill_bias);
+    const int64_t size = GATES * l->D;
+    return model_weight_own(m, arena_text(m->life, "%s.%s", l->prefix, name), 1, &size, NO_DECAY, fill_bias);
 }
 
 static void lstm_build(model *m, layer *l)

@@ -2,7 +2,7 @@
 //   [x, z] = u·W_in;  x = SiLU(conv(x));  [δ, B, C] = x·W_select;  Δ = softplus(δ·W_Δ + b_Δ)
 //   h_t = exp(Δ_t·A)·h_{t−1} + Δ_t·B_t·x_t,  A = −exp(A_log);  y_t = (C_t·h_t + D·x_t)·SiLU(z_t);  y·W_out
 // With eigenvalues in [−1, 1] the transition is 2·exp(Δ_t·A) − 1, the input term as it was (Grazzi et al. 2024).
-#include "architectures/mixer.h"
+#include "architectures/affine.h"
 #include <string.h>
 
 typedef struct mamba_config { int state, expand, conv, dt_rank; param_list eigenvalues; } mamba_config;
@@ -85,18 +85,66 @@ static void mamba_build(model *m, layer *l)
     w[OUT]       = layer_weight(m, l, "out.weight", WEIGHT_RESIDUAL, E, D);
 }
 
+// What the scan takes; delta before softplus.
+typedef struct scan_inputs { tensor *x, *z, *delta, *BC; } scan_inputs;                // [B, T, E] three times, [B, T, 2N]
+
+static scan_inputs inputs_of(const layer *l, graph *g, tensor *u)
+{
+    tensor **w = l->weight;
+    const int64_t E = w[SKIP]->dim[0], N = w[A_LOG]->dim[1], R = w[DT]->dim[0];
+    scan_inputs s;
+    s.x = nn_linear(g, u, w[IN], NULL, 0, E);
+    s.z = nn_linear(g, u, w[IN], NULL, E, E);
+    s.x = nn_short_conv(g, (short_conv_options){ .silu = true }, s.x, w[CONV], w[CONV_BIAS]);
+    s.BC = nn_linear(g, s.x, w[SELECT], NULL, R, 2 * N);
+    s.delta = nn_linear(g, nn_linear(g, s.x, w[SELECT], NULL, 0, R), w[DT], w[DT_BIAS], 0, E);
+    return s;
+}
+
 static tensor *mamba_forward(const layer *l, graph *g, tensor *u)
 {
-    const mamba_config *c = l->options;
     tensor **w = l->weight;
-    const int64_t E = w[SKIP]->dim[0], N = c->state, R = w[DT]->dim[0];
-    tensor *x = nn_linear(g, u, w[IN], NULL, 0, E), *z = nn_linear(g, u, w[IN], NULL, E, E);              // [B, T, E]
-    x = nn_short_conv(g, (short_conv_options){ .silu = true }, x, w[CONV], w[CONV_BIAS]);
-    tensor *BC = nn_linear(g, x, w[SELECT], NULL, R, 2 * N);                                              // [B, T, 2N]
-    tensor *delta = nn_linear(g, nn_linear(g, x, w[SELECT], NULL, 0, R), w[DT], w[DT_BIAS], 0, E);        // [B, T, E]
-    tensor *y = nn_selective_scan(g, (selective_scan_options){ negative(c) }, x, delta, w[A_LOG], BC, w[SKIP], z);
+    const scan_inputs s = inputs_of(l, g, u);
+    tensor *y = nn_selective_scan(g, (selective_scan_options){ negative(l->options) }, s.x, s.delta, w[A_LOG], s.BC, w[SKIP], s.z);
     return nn_linear(g, y, w[OUT], NULL, 0, l->D);
 }
+
+// ---- the recurrence as pairs: E = exp(Δ·A) or 2·exp(Δ·A) − 1, f = Δ·B·x; the state has a row for each channel and state.
+
+static real softplus(real x) { return fmax(x, (real)0) + log1p(exp(-fabs(x))); }
+
+static affine_pairs mamba_pairs(const layer *l, graph *g, tensor *u)
+{
+    scan_inputs *s = arena_take(g->step, sizeof *s);
+    *s = inputs_of(l, g, u);
+    const tensor *A_log = l->weight[A_LOG];
+    const int64_t E = A_log->dim[0], N = A_log->dim[1];
+    const affine_pairs p = affine_pairs_new(g, u->dim[0], u->dim[1], E * N, 1, s);
+    for (int64_t i = 0; i < p.B * p.T * E * N; i++) {
+        const int64_t e = i / N, row = i / (E * N), n = i % N;                         // e: of [B, T, E]
+        const real delta = softplus(tensor_data(s->delta)[e]), decay = exp(-delta * exp(tensor_data(A_log)[i % (E * N)]));
+        p.E[i] = negative(l->options) ? 2 * decay - 1 : decay;
+        p.f[i] = delta * tensor_data(s->BC)[row * 2 * N + n] * tensor_data(s->x)[e];
+    }
+    return p;
+}
+
+static tensor *mamba_read(const layer *l, graph *g, const affine_pairs *p, const real *states)
+{
+    const scan_inputs *s = p->inputs;
+    const int64_t E = l->weight[SKIP]->dim[0], N = p->rows / E;
+    tensor *y = tensor_real(g->step, p->B, p->T, E);
+    for (int64_t i = 0; i < tensor_size(y); i++) {
+        const real *C = tensor_data(s->BC) + i / E * 2 * N + N, z = tensor_data(s->z)[i];
+        real sum = tensor_data(l->weight[SKIP])[i % E] * tensor_data(s->x)[i];
+        for (int64_t n = 0; n < N; n++)
+            sum += C[n] * states[i * N + n];
+        tensor_data(y)[i] = sum * z / (1 + exp(-z));
+    }
+    return nn_linear(g, y, l->weight[OUT], NULL, 0, l->D);
+}
+
+static const affine_form mamba_affine = { mamba_pairs, mamba_read };
 
 // ---- one token: the last width − 1 inputs of the convolution, the oldest first, [width − 1, B, E], then h [B, E, N].
 
@@ -133,7 +181,7 @@ static void scan_piece(int64_t from, int64_t to, void *scratch, void *data)     
     const real two = negative(s->l->options) ? 2 : 1, one = two - 1;
     for (int64_t i = from; i < to; i++) {
         const real *A_log = tensor_data(w[A_LOG]) + i % E * N, *B = s->select + i / E * (R + 2 * N) + R, *C = B + N;
-        const real x = s->x[i], z = s->z[i], logit = s->delta[i], delta = fmax(logit, (real)0) + log1p(exp(-fabs(logit)));
+        const real x = s->x[i], z = s->z[i], delta = softplus(s->delta[i]);
         real y = tensor_data(w[SKIP])[i % E] * x, *h = s->h + i * N;
         for (int64_t n = 0; n < N; n++) {
             h[n] = (two * exp(-delta * exp(A_log[n])) - one) * h[n] + delta * B[n] * x;
@@ -177,4 +225,5 @@ const mixer mixer_mamba = {
     .options = mamba_params, .options_size = sizeof(mamba_config), .check = mamba_check,
     .architecture = "mamba", .block = "{ norm: rms, norm_eps: 1e-5, mlp: none, positions: none, init: mamba }",
     .build = mamba_build, .forward = mamba_forward, .begin = mamba_begin, .step = mamba_step, .state_bytes = mamba_state_bytes,
+    .affine = &mamba_affine, .convolves = true,
 };

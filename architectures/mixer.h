@@ -44,6 +44,7 @@ struct mixer {
     void     (*step)   (const layer *, stream *, void *state, const real *x, real *y);
     int64_t  (*state_bytes)(const void *options, int D, int64_t T);               // after T tokens, one sequence, by theory
     int      (*head_width)(const void *options, int D);         // of a mixer that heeds rope and alibi; NULL: it has no positions
+    const struct affine_form *affine;   // its pairs, where it is an affine recurrence (affine.h); else NULL
     bool     convolves;                 // has a short convolution of its own: the backbone adds none
 };
 

@@ -61,8 +61,7 @@ bool check_measure(const check_property *p, const char *entry, measurement *m)
 
 // ---- outputs
 
-// Weights that let mistakes show, N(0, ¼²) at width 12 and as large in effect at others.
-static void fill(fixture *f, uint64_t seed) { fixture_fill(f, seed, 0.25 * sqrt(12.0 / (f->D > 12 ? f->D : 12))); }
+void check_fill(fixture *f, uint64_t seed) { fixture_fill(f, seed, 0.25 * sqrt(12.0 / (f->D > 12 ? f->D : 12))); }
 
 static int64_t unequal(const real *a, const real *b, int64_t n)         // entries whose bits differ
 {
@@ -77,7 +76,7 @@ enum { B = 2 };
 static void change_each_token(fixture *f, int T, measurement *m,
                               void (*see)(const fixture *, const real *before, const real *after, int t, int T, measurement *))
 {
-    fill(f, 3);
+    check_fill(f, 3);
     int *tokens = fixture_tokens(f, 4, B * T, CHECK_SYMBOLS);
     const real *before = fixture_forward(f, tokens, B, T);
     for (int t = 0; t < T; t++) {
@@ -118,7 +117,7 @@ const check_property check_own_token = {
 // Other contents in sequence 0: the same bits in sequence 1, whole and token by token.
 static void measure_batch(fixture *f, int T, measurement *m)
 {
-    fill(f, 3);
+    check_fill(f, 3);
     int *tokens = fixture_tokens(f, 4, B * T, CHECK_SYMBOLS);
     const int64_t row = (int64_t)T * f->D;
     real *steps[2];
@@ -153,18 +152,24 @@ double check_amplification(const char *entry)
 {
     enum { T = 21 };
     const double nudge = 1e-4;
-    double worst = 0;
+    double loss[2], worst = 0;
+    const real *hidden[2];
     fixture f = fixture_open(entry, CHECK_SYMBOLS, CHECK_SYMBOLS);
     model *m = &f.network->model;
     rng r = rng_start((const uint64_t[]){ 9, RNG_TESTS }, 2);
-    const int *tokens = fixture_tokens(&f, 2, B * T, CHECK_SYMBOLS);
-    fill(&f, 1);
-    const real *before = fixture_forward(&f, tokens, B, T);
-    for (int64_t i = 0; i < m->size; i++) m->data[i] *= (real)(1 + nudge * rng_normal(&r));
-    const real *after = fixture_forward(&f, tokens, B, T);
-    for (int k = 0; k < B * T; k++) {
-        const double off = difference(before + (int64_t)k * f.D, after + (int64_t)k * f.D, f.D) / nudge;
-        if (!(off <= worst)) worst = isnan(off) ? INFINITY : off;
+    const int *tokens = fixture_tokens(&f, 2, B * T, CHECK_SYMBOLS), *targets = fixture_tokens(&f, 4, B * T, CHECK_SYMBOLS);
+    check_fill(&f, 1);
+    for (int k = 0; k < 2; k++) {
+        for (int64_t i = 0; k == 1 && i < m->size; i++) m->data[i] *= (real)(1 + nudge * rng_normal(&r));
+        hidden[k] = fixture_forward(&f, tokens, B, T);
+        f.dropout_step = 3;
+        loss[k] = fixture_loss(&f, tokens, targets, B, T, false);
+        f.dropout_step = -1;
+    }
+    for (int k = 0; k <= B * T; k++) {
+        const int64_t at = (int64_t)k * f.D;
+        const double off = k == B * T ? fabs(loss[1] - loss[0]) : difference(hidden[0] + at, hidden[1] + at, f.D);
+        worst = fmax(worst, isnan(off) ? (double)INFINITY : off / nudge);
     }
     fixture_close(&f);
     return worst;
@@ -174,7 +179,7 @@ double check_amplification(const char *entry)
 static void compare_with_stream(fixture *f, const int *lengths, int n, measurement *m)
 {
     const int longest = lengths[n - 1], D = f->D;
-    fill(f, 1);
+    check_fill(f, 1);
     const int *tokens = fixture_tokens(f, 2, B * longest, CHECK_SYMBOLS);
     int *part = arena_take(f->life, B * (size_t)longest * sizeof *part);
     real *steps = arena_take(f->life, B * (size_t)longest * (size_t)D * sizeof *steps);
@@ -230,7 +235,7 @@ static void measure_save(fixture *f, int T, measurement *m)
     safetensors file;
     const char *folder = getenv("TMPDIR");
     const char *path = arena_text(f->life, "%s/scanbench-check-%d.safetensors", folder ? folder : "/tmp", (int)getpid());
-    fill(f, 5);
+    check_fill(f, 5);
     const int *tokens = fixture_tokens(f, 6, B * T, CHECK_SYMBOLS);
     const bool same = weights_save(&f->network->model, path, NULL, 0, f->life, &err) &&
                       safetensors_read(path, &file, g.life, &err) && weights_take(&g.network->model, &file, path, g.faults);

@@ -33,7 +33,9 @@ bool check_measure(const check_property *, const char *entry, measurement *);
 const yaml *check_defaults(const object *, const yaml *given, arena *);
 const char *check_draw(const object *, rng *, arena *);
 
-// How many times as much as its weights a network's outputs change, both relative. Rounding is amplified alike: where this is
+void check_fill(fixture *, uint64_t seed);       // weights that let mistakes show: N(0, ¼²) at width 12, as large in effect at others
+
+// How many times as much as its weights a network's outputs change, both relative, and its loss in training. Rounding is amplified alike: where this is
 // large, bounds on rounding say nothing.
 enum { WILD = 100 };
 double check_amplification(const char *entry);

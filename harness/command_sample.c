@@ -57,7 +57,7 @@ static int run_sample(const void *flags, const char *const *words, int n, arena 
     int length = 0;
     char why[256];
     if (!read_task(words, n, &data, &length, f->seed, a, d)) return wrong_input(d);
-    if (data.task->fits && !data.task->fits(data.self, length, why, sizeof why)) {
+    if (!dataset_fits(&data, length, why, sizeof why)) {
         diag_error(d, (mark){0}, "length %d: %s", length, why);
         return wrong_input(d);
     }

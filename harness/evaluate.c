@@ -97,7 +97,6 @@ bool evaluate(evaluation *e, const setup *s, data_split split, const int *length
 {
     *e = (evaluation){ .split = split, .examples = examples, .n = n, .length = arena_zero(w->life, n * sizeof(tally)) };
     for (int i = 0; i < n; i++) e->length[i].length = lengths[i];
-    const task *task = s->data.task;
     e->one_pass = dataset_prefixes(&s->data);
     if (e->one_pass) return run_pass(&(pass){ .e = e, .s = s, .w = w, .to = n });
     for (int i = 0; i < n; i++)

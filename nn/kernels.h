@@ -70,7 +70,7 @@ typedef struct linear_attention_head {
     X(void,   attention,      (const attention_head *, float *scratch)) \
     X(void,   attention_back, (const attention_head *, int64_t block, float *scratch)) \
     /* the row's loss; its gradient in place of the logits, which may be touched up to the next multiple of 16 */ \
-    /* one token of one sequence, D cells; a: [4D], what the brackets of lstm.c hold becomes the gates, these then their gradients */ \
+    /* one token of one sequence, D cells; a [4D]: what the brackets of lstm.c hold becomes the gates, these become gradients */ \
     X(void,   lstm,           (float *a, const float *c_before, float *c, float *h, int64_t D)) \
     X(void,   lstm_back,      (float *a, const float *c_before, const float *c, const float *dh, float *dc, int64_t D)) \
     X(void,   gru,            (const float *x, float *a, const float *h_before, float *h, int64_t D))    /* see gru.c for a */ \

@@ -220,7 +220,8 @@ void KERNEL(attention)(const attention_head *a, float *scratch)
     const rows v = rows_of(a->v, a->kv_step, a->T, a->K, &scratch);
     turn(a->k, a->kv_step, a->T, a->K, Tp, turned);
     for (int64_t i = 0; i < a->Tq; i += MR) {
-        const int64_t m = least(MR, a->Tq - i), low = first_seen(a, i) / W * W, see = seen(a, i + m - 1) - low, columns = padded(see);
+        const int64_t m = least(MR, a->Tq - i), low = first_seen(a, i) / W * W, see = seen(a, i + m - 1) - low;
+        const int64_t columns = padded(see);
         multiply(m, columns, a->K, a->q + i * a->q_step, a->q_step, 1, turned + low, Tp, false, P, Tp);
         for (int64_t r = 0; r < m; r++) {
             const int64_t from = first_seen(a, i + r) - low, to = seen(a, i + r) - low;
@@ -247,7 +248,13 @@ static void softmax_back(const float *p, float *dp, int64_t columns, float scale
         store(dp + j, load(p + j) * (load(dp + j) - mean) * all(scale));
 }
 
-typedef struct back { const attention_head *a; int64_t Tp; float *P, *dS, *multiplier; rows q, k, dy; const float *k_turned, *v_turned; } back;
+typedef struct back {
+    const attention_head *a;
+    int64_t Tp;
+    float *P, *dS, *multiplier;
+    rows q, k, dy;
+    const float *k_turned, *v_turned;
+} back;
 
 // Columns of P and dS are wanted, zero, to MR − 1 before and behind what a query sees.
 INLINE int64_t first_needed(const attention_head *a, int64_t i)

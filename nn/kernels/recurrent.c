@@ -35,7 +35,8 @@ void KERNEL(gru)(const float *x, float *a, const float *h_before, float *h, int6
 {
     EACH_VECTOR(k, n, D,
         const vec u = load_n(a + 3 * D + k, n), before = load_n(h_before + k, n);
-        const vec r = logistic(load_n(x + k, n) + load_n(a + D + k, n)), z = logistic(load_n(x + D + k, n) + load_n(a + 2 * D + k, n));
+        const vec r = logistic(load_n(x + k, n) + load_n(a + D + k, n));
+        const vec z = logistic(load_n(x + D + k, n) + load_n(a + 2 * D + k, n));
         const vec new = hyperbolic(load_n(x + 2 * D + k, n) + r * u);
         store_n(a + k, new, n);
         store_n(a + D + k, r, n);

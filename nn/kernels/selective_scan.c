@@ -41,26 +41,29 @@ typedef struct tile {
     float *h;                           // [N, W]
 } tile;
 
-// rate [groups, N, W] of the channels from … to.
+// rate [groups, N, W] of the channels from … to. Finite: no decay at Δ = 0 even where e^A_log has left float's range.
 static void take_rates(const selective_scan_rows *a, int64_t from, int64_t to, float *rate)
 {
-    for (int64_t c = from; c < to; c += W)
-        for (int64_t n = 0; n < a->N; n++, rate += W) {
-            float lanes[W] = {0};
-            for (int64_t i = 0; i < W && c + i < to; i++)
-                lanes[i] = a->A_log[(c + i) * a->N + n];
-            // A finite rate: no decay at Δ = 0 even where e^A_log has left float's range.
-            store(rate, -vec_min(exp_vec(load(lanes)) * all(0x1.715476p+0f), all(0x1p127f)));
+    for (int64_t c = from; c < to; c += W, rate += a->N * W)
+        for (int64_t k = 0; k < a->N; k += W) {
+            vec r[W];
+            for (int i = 0; i < W; i++) {
+                const vec A_log = c + i < to ? load_n(a->A_log + (c + i) * a->N + k, a->N - k) : all(0);
+                r[i] = -vec_min(exp_vec(A_log) * all(0x1.715476p+0f), all(0x1p127f));
+            }
+            transpose(r);
+            for (int i = 0; i < W && k + i < a->N; i++)
+                store(rate + (k + i) * W, r[i]);
         }
 }
 
 INLINE vec transition(bool negative, vec e) { return negative ? all(2) * e - all(1) : e; }
 
-// States k … k + n of one token: h from `before`, the exponentials in e; returns Σ C·h.
+// States k … k + n of one token: h from `before`, the exponentials in e; returns y + Σ C·h.
 INLINE vec states_next(int n, bool negative, const float *rate, const float *before, const float *B, const float *C, vec delta, vec u,
-                       vec *e, float *after)
+                       vec *e, float *after, vec y)
 {
-    vec x[TOGETHER], y = {0};
+    vec x[TOGETHER];
     EACH(x[i] = delta * load(rate + i * W);)
     exp2_decays(n, x, e);
     EACH(x[i] = transition(negative, e[i]) * load(before + i * W) + u * all(B[i]);)
@@ -93,9 +96,11 @@ INLINE void tile_forward(const tile *s, bool negative)
     for (int64_t t = 0; t < s->rows; t++) {
         const float *B = a->BC + (s->row + t) * 2 * a->N, *C = B + a->N;
         const vec delta = p.delta[t], u = delta * p.x[t];
+        vec y = p.sum[t];
         EACH_STATES(k, n, a->N,
             vec e[TOGETHER];
-            p.sum[t] += states_next(n, negative, s->rate + k * W, s->h + k * W, B + k, C + k, delta, u, e, s->h + k * W));
+            y = states_next(n, negative, s->rate + k * W, s->h + k * W, B + k, C + k, delta, u, e, s->h + k * W, y));
+        p.sum[t] = y;
     }
     for (int64_t t = 0; t < s->rows; t++)
         store_n(a->y + entry(s, t), p.sum[t] * silu(load_n(a->z + entry(s, t), s->n)), s->n);
@@ -144,10 +149,12 @@ INLINE void tile_again(const tile *s, past *p, bool negative)
         const float *B = a->BC + (s->row + t) * 2 * a->N, *C = B + a->N, *before = p->h + t * a->N * W;
         float *kept = p->e + t * a->N * W, *after = p->h + (t + 1) * a->N * W;
         const vec delta = p->of.delta[t], u = delta * p->of.x[t];
+        vec y = p->of.sum[t];
         EACH_STATES(k, n, a->N,
             vec e[TOGETHER];
-            p->of.sum[t] += states_next(n, negative, s->rate + k * W, before + k * W, B + k, C + k, delta, u, e, after + k * W);
+            y = states_next(n, negative, s->rate + k * W, before + k * W, B + k, C + k, delta, u, e, after + k * W, y);
             EACH(store(kept + (k + i) * W, e[i]);));
+        p->of.sum[t] = y;
     }
 }
 

@@ -297,6 +297,7 @@ static void attention_backward_fast(const node *n, const team *t)
 #define SELF(heads, mask, D, ...)  &(const attention_options){ heads, mask, D, 0, D, 2 * (D), ##__VA_ARGS__ }
 #define CROSS(heads, mask, D, ...) &(const attention_options){ heads, mask, D, 0, 0, D, ##__VA_ARGS__ }
 #define DROPS(p)                   .dropout = p, .draw = 2
+#define KEYED                      .below = {0, 0, 9}
 static const op_case attention_cases[] = {
     { .in = {{2, 3, 4}, {2, 3, 8}}, .options = CROSS(2, CAUSAL, 4) },     { .in = {{2, 2, 4}, {2, 5, 8}}, .options = CROSS(1, FULL, 4) },
     { .in = {{3, 1, 6}, {3, 1, 12}}, .options = CROSS(3, CAUSAL, 6) },    { .in = {{1, 4, 2}, {1, 7, 4}}, .options = CROSS(2, CAUSAL, 2) },
@@ -311,9 +312,9 @@ static const op_case attention_cases[] = {
     { .in = {{1, 100, 24}, {1, 1100, 48}}, .options = CROSS(1, CAUSAL, 24, .window = 40) },
     { .in = {{2, 4, 48}, {2, 4, 48}}, .options = SELF(2, CAUSAL, 16, .alibi = true) },
     { .in = {{1, 40, 36}, {1, 40, 36}}, .options = SELF(3, CAUSAL, 12, .alibi = true, .window = 17) },
-    { .in = {{2, 3, 24}, {2, 3, 24}, {4}}, .below = {0, 0, 9}, .options = SELF(1, CAUSAL, 8, DROPS(0.4)) },
-    { .in = {{2, 21, 8}, {2, 30, 16}, {4}}, .below = {0, 0, 9}, .options = CROSS(2, FULL, 8, DROPS(0.2)) },
-    { .in = {{1, 60, 8}, {1, 1300, 16}, {4}}, .below = {0, 0, 9}, .options = CROSS(1, CAUSAL, 8, .window = 31, .alibi = true, DROPS(0.5)) },
+    { .in = {{2, 3, 24}, {2, 3, 24}, {4}}, KEYED, .options = SELF(1, CAUSAL, 8, DROPS(0.4)) },
+    { .in = {{2, 21, 8}, {2, 30, 16}, {4}}, KEYED, .options = CROSS(2, FULL, 8, DROPS(0.2)) },
+    { .in = {{1, 60, 8}, {1, 1300, 16}, {4}}, KEYED, .options = CROSS(1, CAUSAL, 8, .window = 31, .alibi = true, DROPS(0.5)) },
 };
 
 const op op_attention = {

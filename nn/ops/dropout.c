@@ -102,8 +102,10 @@ static void dropout_backward_fast(const node *n, const team *t)
 
 #define RATE(p) &(const dropout_options){ p, 3 }
 static const op_case dropout_cases[] = {
-    { .in = {{3, 5}, {4}}, .below = {0, 9}, .options = RATE(0.1) },    { .in = {{1}, {4}}, .below = {0, 9}, .options = RATE(0.5) },
-    { .in = {{33, 17}, {4}}, .below = {0, 9}, .options = RATE(0.9) },  { .in = {{2, 70, 130}, {4}}, .below = {0, 9}, .options = RATE(0.3) },
+    { .in = {{3, 5}, {4}}, .below = {0, 9}, .options = RATE(0.1) },
+    { .in = {{1}, {4}}, .below = {0, 9}, .options = RATE(0.5) },
+    { .in = {{33, 17}, {4}}, .below = {0, 9}, .options = RATE(0.9) },
+    { .in = {{2, 70, 130}, {4}}, .below = {0, 9}, .options = RATE(0.3) },
 };
 
 const op op_dropout = {

@@ -185,7 +185,8 @@ static void backward_piece(int64_t from, int64_t to, void *scratch, void *data)
             kernel->gru_back(k.gates + at * 4 * D, k.before + at * D, dh + b * D, dh + b * D, D);
         }
         if (t > 0)
-            gemm(false, true, rows, D, 3 * D, k.gates + (from * s.T + t) * 4 * D + D, s.T * 4 * D, n->in[R]->data, 3 * D, true, dh, D);
+            gemm(false, true, rows, D, 3 * D, k.gates + (from * s.T + t) * 4 * D + D, s.T * 4 * D, n->in[R]->data, 3 * D, true,
+                 dh, D);
     }
 }
 

@@ -201,7 +201,8 @@ static void backward_piece(int64_t from, int64_t to, void *scratch, void *data)
             kernel->lstm_back(k.gates + at * 4 * D, c, c + D, dh + b * D, dc + b * D, D);
         }
         if (t > 0)
-            gemm(false, true, rows, D, 4 * D, k.gates + (from * s.T + t) * 4 * D, s.T * 4 * D, n->in[R]->data, 4 * D, false, dh, D);
+            gemm(false, true, rows, D, 4 * D, k.gates + (from * s.T + t) * 4 * D, s.T * 4 * D, n->in[R]->data, 4 * D, false,
+                 dh, D);
     }
 }
 
@@ -236,8 +237,8 @@ static void lstm_backward_fast(const node *n, const team *t)
 #endif
 
 static const op_case lstm_cases[] = {
-    { .in = {{2, 5, 12}, {3, 12}, {12}} }, { .in = {{1, 1, 4}, {1, 4}, {4}} }, { .in = {{3, 2, 68}, {17, 68}, {68}}, .scale = 0.5 },
-    { .in = {{37, 4, 32}, {8, 32}, {32}} }, { .in = {{2, 30, 40}, {10, 40}, {40}}, .scale = 0.01 },
+    { .in = {{2, 5, 12}, {3, 12}, {12}} }, { .in = {{1, 1, 4}, {1, 4}, {4}} },
+    { .in = {{3, 2, 68}, {17, 68}, {68}}, .scale = 0.5 }, { .in = {{37, 4, 32}, {8, 32}, {32}} }, { .in = {{2, 30, 40}, {10, 40}, {40}}, .scale = 0.01 },
 };
 
 const op op_lstm = {
