@@ -30,7 +30,7 @@ static bool gla_fits(const void *options, int D, mark at, diag *d)
         diag_error(d, at, "heads: %d does not divide the widths of keys and values, %lld and %lld", c->heads, (long long)keys, (long long)values);
         return false;
     }
-    if (keys / H * (values / H) <= LARGEST)
+    if (((keys / H + 15) & ~15) * ((values / H + 15) & ~15) <= LARGEST)                // as the kernels pad it
         return true;
     diag_error(d, at, "a head's state would be %lld × %lld; more heads keep it under %d numbers", (long long)(keys / H),
                (long long)(values / H), LARGEST);

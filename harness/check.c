@@ -1,4 +1,4 @@
-// What a network's outputs keep: causality, independence of a batch's rows, forward = step, saved = loaded.
+// The list, how a property is measured, and what a network's outputs keep: causality, independence of a batch's rows, saved = loaded.
 #include "harness/check.h"
 
 #include <stdarg.h>
@@ -134,97 +134,6 @@ static void measure_batch(fixture *f, int T, measurement *m)
 const check_property check_batch = {
     .name = "batch", .summary = "numbers of a sequence that change with another one", .bound = { 0, NAN }, .length = 21,
     .measure = measure_batch,
-};
-
-// Largest difference at a position over the position's largest entry; NaN stays NaN.
-static double difference(const real *a, const real *b, int D)
-{
-    double most = 0, off = 0;
-    for (int i = 0; i < D; i++) {
-        const double d = fabs((double)a[i] - (double)b[i]);
-        most = fmax(most, fabs((double)a[i]));
-        if (!(d <= off) && !isnan(off)) off = d;
-    }
-    return most > 0 ? off / most : off;
-}
-
-double check_amplification(const char *entry)
-{
-    enum { T = 21 };
-    const double nudge = 1e-4;
-    double loss[2], worst = 0;
-    const real *hidden[2];
-    fixture f = fixture_open(entry, CHECK_SYMBOLS, CHECK_SYMBOLS);
-    model *m = &f.network->model;
-    rng r = rng_start((const uint64_t[]){ 9, RNG_TESTS }, 2);
-    const int *tokens = fixture_tokens(&f, 2, B * T, CHECK_SYMBOLS), *targets = fixture_tokens(&f, 4, B * T, CHECK_SYMBOLS);
-    check_fill(&f, 1);
-    for (int k = 0; k < 2; k++) {
-        for (int64_t i = 0; k == 1 && i < m->size; i++) m->data[i] *= (real)(1 + nudge * rng_normal(&r));
-        hidden[k] = fixture_forward(&f, tokens, B, T);
-        f.dropout_step = 3;
-        loss[k] = fixture_loss(&f, tokens, targets, B, T, false);
-        f.dropout_step = -1;
-    }
-    for (int k = 0; k <= B * T; k++) {
-        const int64_t at = (int64_t)k * f.D;
-        const double off = k == B * T ? fabs(loss[1] - loss[0]) : difference(hidden[0] + at, hidden[1] + at, f.D);
-        worst = fmax(worst, isnan(off) ? (double)INFINITY : off / nudge);
-    }
-    fixture_close(&f);
-    return worst;
-}
-
-// Outputs at each of the ascending lengths against one stream of the longest.
-static void compare_with_stream(fixture *f, const int *lengths, int n, measurement *m)
-{
-    const int longest = lengths[n - 1], D = f->D;
-    check_fill(f, 1);
-    const int *tokens = fixture_tokens(f, 2, B * longest, CHECK_SYMBOLS);
-    int *part = arena_take(f->life, B * (size_t)longest * sizeof *part);
-    real *steps = arena_take(f->life, B * (size_t)longest * (size_t)D * sizeof *steps);
-    fixture_stream(f, tokens, B, longest, longest, steps);
-    for (int i = 0; i < n; i++) {
-        const arena_mark life = arena_save(f->life);
-        const int T = lengths[i];
-        for (int b = 0; b < B; b++) memcpy(part + b * T, tokens + b * longest, (size_t)T * sizeof *part);
-        const real *whole = fixture_forward(f, part, B, T);
-        for (int k = 0; k < B * T; k++) {
-            const int64_t at = ((int64_t)(k / T) * longest + k % T) * D;
-            observe(m, T, difference(whole + (int64_t)k * D, steps + at, D), "length %d, position %d", T, k % T);
-        }
-        arena_restore(f->life, life);
-    }
-}
-
-static void measure_step(fixture *f, int longest, measurement *m)
-{
-    int *lengths = arena_take(f->life, (size_t)longest * sizeof *lengths);
-    for (int T = 1; T <= longest; T++) lengths[T - 1] = T;
-    compare_with_stream(f, lengths, longest, m);
-}
-
-const check_property check_step = {
-    .name = "forward = step", .summary = "largest difference over a position's largest entry, lengths 1 … 70",
-    .bound = { 1e-4, 1e-10 }, .length = 70, .every = true, .measure = measure_step,
-};
-
-// Where forward runs the static plan over chunks and step the binary counter: every number of chunks up to 33, one token more.
-static bool is_scan(const fixture *f) { return f->network->architecture->depth != NULL; }
-
-static void measure_scan(fixture *f, int longest, measurement *m)
-{
-    const architecture *a = f->network->architecture;
-    int first = 1, n = 0, lengths[33];
-    while (first < longest && a->depth(f->network->options, first) == 0) first++;       // 2c + 1: the third chunk's prefix
-    for (const int c = first / 2; n < 33 && (n == 0 || (n + 1) * c < longest); n++) lengths[n] = (n + 1) * c + 1;
-    compare_with_stream(f, lengths, n, m);
-    snprintf(m->note, sizeof m->note, "%d chunks, depth %d", n + 1, a->depth(f->network->options, lengths[n - 1]));
-}
-
-const check_property check_scan = {
-    .name = "scan = counter", .summary = "static scan against binary counter, as forward = step, many chunks",
-    .bound = { 1e-4, 1e-10 }, .length = 1100, .every = true, .applies = is_scan, .measure = measure_scan,
 };
 
 // Written to a file and read into a second network: the same bits come out.

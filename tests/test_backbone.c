@@ -351,6 +351,19 @@ static void lstm_starts_as_pytorch_does(void **state)
     fixture_close(&f);
 }
 
+// In a hybrid each mixer gets the convolution but those that have their own.
+static void a_hybrid_convolves_once(void **state)
+{
+    fixture f = fixture_open("{ name: hybrid, d_model: 8, stack: [mamba, lstm], short_conv: 4 }", V, V);
+    assert_null(model_find(&f.network->model, "layers.0.short_conv.weight"));
+    const weight *taps = model_find(&f.network->model, "layers.1.short_conv.weight");
+    assert_non_null(taps);
+    assert_int_equal(taps->tensor.dim[0], 8);
+    assert_int_equal(taps->tensor.dim[1], 4);
+    assert_non_null(model_find(&f.network->model, "layers.1.short_conv.bias"));
+    fixture_close(&f);
+}
+
 static void rejected(const char *entry, const char *message)
 {
     fixture f = fixture_try(entry, V, V, 1);
@@ -369,6 +382,7 @@ static void what_does_not_fit_is_said(void **state)
     rejected("{ name: lstm, d_model: 12, positions: rope }", "positions: rope act in attention, of which there is none");
     rejected("{ name: hybrid, d_model: 12, stack: [gru, lstm], positions: alibi }", "positions: alibi act in attention");
     rejected("{ name: transformer, d_model: 12, short_conv: 9 }", "outside [0, 8]");
+    rejected("{ name: mamba, d_model: 12, short_conv: 4 }", "short_conv: mamba has a convolution of its own");
     rejected("{ name: transformer, d_model: 12, dropout: 1 }", "outside [0, 0.99]");
     rejected("{ name: transformer, d_model: 12, loop: 0 }", "outside [1, 256]");
     rejected("{ name: transformer, d_model: 12, window: -1 }", "window");
@@ -391,6 +405,7 @@ int main(void)
         cmocka_unit_test(swiglu_is_as_wide_as_flas),
         cmocka_unit_test(auto_is_the_architectures_preset),
         cmocka_unit_test(lstm_starts_as_pytorch_does),
+        cmocka_unit_test(a_hybrid_convolves_once),
         cmocka_unit_test(what_does_not_fit_is_said),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
