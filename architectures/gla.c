@@ -27,7 +27,8 @@ static bool gla_fits(const void *options, int D, mark at, diag *d)
     const gla_config *c = options;
     const int64_t keys = key_width(c, D), values = value_width(c, D), H = c->heads;
     if (keys % H || values % H || keys == 0 || values == 0) {
-        diag_error(d, at, "heads: %d does not divide the widths of keys and values, %lld and %lld", c->heads, (long long)keys, (long long)values);
+        diag_error(d, at, "heads: %d does not divide the widths of keys and values, %lld and %lld", c->heads,
+                   (long long)keys, (long long)values);
         return false;
     }
     if (((keys / H + 15) & ~15) * ((values / H + 15) & ~15) <= LARGEST)                // as the kernels pad it
@@ -196,6 +197,6 @@ const mixer mixer_gla = {
     .name = "gla", .source = "arXiv:2312.06635", .summary = "linear attention with a decay for each key channel", .version = 1,
     .options = gla_params, .options_size = sizeof(gla_config),
     .architecture = "gla", .block = "{ norm: rms, norm_eps: 1e-6, mlp: swiglu, positions: none, init: fla }",
-    .fits = gla_fits, .build = gla_build, .forward = gla_forward, .begin = gla_begin, .step = gla_step, .state_bytes = gla_state_bytes,
-    .affine = &gla_affine,
+    .fits = gla_fits, .build = gla_build, .forward = gla_forward, .begin = gla_begin, .step = gla_step,
+    .state_bytes = gla_state_bytes, .affine = &gla_affine,
 };

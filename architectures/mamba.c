@@ -63,7 +63,8 @@ static void fill_dt_bias(tensor *b, rng *random)                    // softplus�
     }
 }
 
-static tensor *own(model *m, const layer *l, const char *name, int rank, const int64_t *dim, decay d, void (*fill)(tensor *, rng *))
+static tensor *own(model *m, const layer *l, const char *name, int rank, const int64_t *dim, decay d,
+                   void (*fill)(tensor *, rng *))
 {
     return model_weight_own(m, arena_text(m->life, "%s.%s", l->prefix, name), rank, dim, d, fill);
 }
@@ -105,7 +106,8 @@ static tensor *mamba_forward(const layer *l, graph *g, tensor *u)
 {
     tensor **w = l->weight;
     const scan_inputs s = inputs_of(l, g, u);
-    tensor *y = nn_selective_scan(g, (selective_scan_options){ negative(l->options) }, s.x, s.delta, w[A_LOG], s.BC, w[SKIP], s.z);
+    const selective_scan_options o = { negative(l->options) };
+    tensor *y = nn_selective_scan(g, o, s.x, s.delta, w[A_LOG], s.BC, w[SKIP], s.z);
     return nn_linear(g, y, w[OUT], NULL, 0, l->D);
 }
 
@@ -148,7 +150,10 @@ static const affine_form mamba_affine = { mamba_pairs, mamba_read };
 
 // ---- one token: the last width − 1 inputs of the convolution, the oldest first, [width − 1, B, E], then h [B, E, N].
 
-static int64_t conv_size(const layer *l, const stream *s) { return (l->weight[CONV]->dim[1] - 1) * s->B * l->weight[SKIP]->dim[0]; }
+static int64_t conv_size(const layer *l, const stream *s)
+{
+    return (l->weight[CONV]->dim[1] - 1) * s->B * l->weight[SKIP]->dim[0];
+}
 
 static void *mamba_begin(const layer *l, stream *s)
 {
@@ -199,7 +204,8 @@ static void mamba_step(const layer *l, stream *s, void *state, const real *u, re
     const arena_mark start = arena_save(s->work);
     real *x = arena_take(s->work, (size_t)(B * E) * sizeof *x), *z = arena_take(s->work, (size_t)(B * E) * sizeof *z);
     real *delta = arena_take(s->work, (size_t)(B * E) * sizeof *delta), *y = arena_take(s->work, (size_t)(B * E) * sizeof *y);
-    real *select = arena_take(s->work, (size_t)(B * columns) * sizeof *select), *low = arena_take(s->work, (size_t)(B * R) * sizeof *low);
+    real *select = arena_take(s->work, (size_t)(B * columns) * sizeof *select);
+    real *low = arena_take(s->work, (size_t)(B * R) * sizeof *low);
     layer_linear_step(s, u, w[IN], NULL, 0, E, x);
     layer_linear_step(s, u, w[IN], NULL, E, E, z);
     conv_step(l, s, state, x);

@@ -35,10 +35,10 @@ const char *check_draw(const object *, rng *, arena *);
 
 void check_fill(fixture *, uint64_t seed);       // weights that let mistakes show: N(0, ¼²) at width 12, as large in effect at others
 
-// How many times as much as its weights a network's outputs change, both relative, and its loss in training. Rounding is amplified alike: where this is
-// large, bounds on rounding say nothing.
+// How many times as much as its weights (as they are now) a network's outputs change, both relative, and its loss in training.
+// Rounding is amplified alike: where this is large, bounds on rounding say nothing.
 enum { WILD = 100 };
-double check_amplification(const char *entry);
+double check_amplification(fixture *);
 
 // The bytes that a sequence's state takes after T tokens, by theory; −1: nobody says.
 int64_t check_state_bytes(const network *, int64_t T);

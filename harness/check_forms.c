@@ -20,30 +20,32 @@ static double difference(const real *a, const real *b, int D)
     return most > 0 ? off / most : off;
 }
 
-double check_amplification(const char *entry)
+double check_amplification(fixture *f)
 {
     enum { T = 21 };
     const double nudge = 1e-4;
     double loss[2], worst = 0;
     const real *hidden[2];
-    fixture f = fixture_open(entry, CHECK_SYMBOLS, CHECK_SYMBOLS);
-    model *m = &f.network->model;
+    model *m = &f->network->model;
+    const arena_mark life = arena_save(f->life);
+    const int *tokens = fixture_tokens(f, 2, B * T, f->inputs), *targets = fixture_tokens(f, 4, B * T, f->outputs);
     rng r = rng_start((const uint64_t[]){ 9, RNG_TESTS }, 2);
-    const int *tokens = fixture_tokens(&f, 2, B * T, CHECK_SYMBOLS), *targets = fixture_tokens(&f, 4, B * T, CHECK_SYMBOLS);
-    check_fill(&f, 1);
+    real *kept = arena_take(f->life, (size_t)m->size * sizeof *kept);
+    memcpy(kept, m->data, (size_t)m->size * sizeof *kept);
     for (int k = 0; k < 2; k++) {
         for (int64_t i = 0; k == 1 && i < m->size; i++) m->data[i] *= (real)(1 + nudge * rng_normal(&r));
-        hidden[k] = fixture_forward(&f, tokens, B, T);
-        f.dropout_step = 3;
-        loss[k] = fixture_loss(&f, tokens, targets, B, T, false);
-        f.dropout_step = -1;
+        hidden[k] = fixture_forward(f, tokens, B, T);
+        f->dropout_step = 3;
+        loss[k] = fixture_loss(f, tokens, targets, B, T, false);
+        f->dropout_step = -1;
     }
     for (int k = 0; k <= B * T; k++) {
-        const int64_t at = (int64_t)k * f.D;
-        const double off = k == B * T ? fabs(loss[1] - loss[0]) : difference(hidden[0] + at, hidden[1] + at, f.D);
+        const int64_t at = (int64_t)k * f->D;
+        const double off = k == B * T ? fabs(loss[1] - loss[0]) : difference(hidden[0] + at, hidden[1] + at, f->D);
         worst = fmax(worst, isnan(off) ? (double)INFINITY : off / nudge);
     }
-    fixture_close(&f);
+    memcpy(m->data, kept, (size_t)m->size * sizeof *kept);
+    arena_restore(f->life, life);
     return worst;
 }
 

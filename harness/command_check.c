@@ -135,6 +135,12 @@ static row *add_row(checking *c, const char *subject, const char *property, doub
     return r;
 }
 
+static double amplification(fixture *f)
+{
+    check_fill(f, 1);
+    return check_amplification(f);
+}
+
 // Valid entries: what is given, then random ones that are not wild.
 static int entries_of(checking *c, const subject *s, const char **entry)
 {
@@ -148,7 +154,7 @@ static int entries_of(checking *c, const subject *s, const char **entry)
     for (int drawn = 0; n > 0 && n < 1 + s->random && drawn < 40 * s->random; drawn++) {
         entry[n] = check_draw(s->of, &r, c->arena);
         fixture f = fixture_try(entry[n], CHECK_SYMBOLS, CHECK_SYMBOLS, LONGEST_DRAWN);
-        n += f.network && check_amplification(entry[n]) < WILD;
+        n += f.network && amplification(&f) < WILD;
         fixture_close(&f);
     }
     return n;
@@ -161,7 +167,7 @@ static void count(row *r, const measurement *m, const char *entry, arena *a)
     r->tried++;
     r->failed += m->length > 0;
     if (worse) r->worst = m->worst;
-    if (*m->note && (worse || !*r->note)) r->note = arena_copy(a, m->note);
+    if (*m->note && !*r->note) r->note = arena_copy(a, m->note);
     if (!m->length || (r->length && r->length <= m->length)) return;
     r->length = m->length;
     r->broke = entry;
@@ -298,8 +304,12 @@ static void print_failure(const checking *c, const row *r)
 {
     printf("\nbroken: %s: %s\n", r->subject, r->property);
     if (*r->broke) printf("  %s\n", r->broke);
-    const double wild = *r->broke && !is_task(c, r) ? check_amplification(r->broke) : 0;
-    if (wild >= WILD) printf("  beware: its outputs change %.0f times as much as its weights, and amplify rounding alike\n", wild);
+    if (*r->broke && !is_task(c, r)) {
+        fixture f = fixture_open(r->broke, CHECK_SYMBOLS, CHECK_SYMBOLS);
+        const double times = amplification(&f);
+        if (times >= WILD) printf("  beware: its outputs change %.0f times as much as its weights; rounding is amplified alike\n", times);
+        fixture_close(&f);
+    }
     if (r->length) printf("  at length %d, the shortest that fails: %s\n", r->length, r->where);
     else           printf("  %s\n", r->where);
     if (r->tried > 1) printf("  %d of %d configurations fail\n", r->failed, r->tried);

@@ -29,7 +29,7 @@ typedef struct attention_head {
     void   *dropped;
 } attention_head;
 
-// Channels of sequences of T tokens, [B, T, E]: what nn/ops/short_conv.c hands over. weight [E, width]; add: to the dx that is there.
+// Channels of sequences of T tokens, [B, T, E]: what nn/ops/short_conv.c hands over. weight [E, width]; add: to the dx there.
 typedef struct short_conv_rows {
     int64_t T, E, width;
     bool    silu, add;
@@ -37,8 +37,8 @@ typedef struct short_conv_rows {
     float  *y, *dx;
 } short_conv_rows;
 
-// What nn/ops/selective_scan.c hands over: x, delta, z and y [B, T, E], BC [B, T, 2N], A_log [E, N], D [E]; kept: the states before
-// each segment but the first, [B, segments − 1, N, E], or NULL.
+// What nn/ops/selective_scan.c hands over: x, delta, z and y [B, T, E], BC [B, T, 2N], A_log [E, N], D [E]; kept: the states
+// before each segment but the first, [B, segments − 1, N, E], or NULL.
 enum { SCAN_SEGMENT = 16 };
 typedef struct selective_scan_rows {
     int64_t T, E, N;
@@ -76,13 +76,15 @@ typedef struct linear_attention_head {
     X(void,   gru,            (const float *x, float *a, const float *h_before, float *h, int64_t D))    /* see gru.c for a */ \
     X(void,   gru_back,       (float *a, const float *h_before, const float *dh, float *dh_before, int64_t D)) \
     X(void,   swiglu,         (const float *a, const float *b, float *y, int64_t n)) \
-    X(void,   swiglu_back,    (const float *a, const float *b, const float *dy, float *da, bool add_a, float *db, bool add_b, int64_t n)) \
+    X(void,   swiglu_back,    (const float *a, const float *b, const float *dy, float *da, bool add_a, float *db, bool add_b, \
+                               int64_t n)) \
     /* sequences first … last, channels from … to; partial [width + 1, E], weights [E·N + E], dBC [B·T, 2N]: see the kernels */ \
     X(void,   short_conv,     (const short_conv_rows *, int64_t first, int64_t last, int64_t from, int64_t to)) \
     X(void,   short_conv_back, (const short_conv_rows *, int64_t first, int64_t last, int64_t from, int64_t to, float *partial)) \
-    X(void,   selective_scan, (const selective_scan_rows *, int64_t first, int64_t last, int64_t from, int64_t to, float *scratch)) \
-    X(void,   selective_scan_back, (const selective_scan_rows *, int64_t first, int64_t last, int64_t from, int64_t to, float *weights, \
-                                    float *dBC, bool add_BC, float *scratch)) \
+    X(void,   selective_scan, (const selective_scan_rows *, int64_t first, int64_t last, int64_t from, int64_t to, \
+                               float *scratch)) \
+    X(void,   selective_scan_back, (const selective_scan_rows *, int64_t first, int64_t last, int64_t from, int64_t to, \
+                                    float *weights, float *dBC, bool add_BC, float *scratch)) \
     X(void,   linear_attention, (const linear_attention_head *, float *scratch)) \
     X(void,   linear_attention_back, (const linear_attention_head *, float *scratch)) \
     X(float,  head_loss_row,  (float *logits, int64_t V, int target, float scale, bool gradient, int *prediction)) \

@@ -61,7 +61,8 @@ tensor *nn_short_conv(graph *, short_conv_options, tensor *x, tensor *W, tensor 
 // Mamba's scan with its skip and gate: x, delta (before softplus) and z [B, T, E], A_log [E, N], BC [B, T, 2N] (B first), D [E]
 // → [B, T, E].  negative: transitions 2·exp(ΔA) − 1, eigenvalues in [−1, 1].
 typedef struct selective_scan_options { bool negative; } selective_scan_options;
-tensor *nn_selective_scan(graph *, selective_scan_options, tensor *x, tensor *delta, tensor *A_log, tensor *BC, tensor *D, tensor *z);
+tensor *nn_selective_scan(graph *, selective_scan_options, tensor *x, tensor *delta, tensor *A_log, tensor *BC, tensor *D,
+                          tensor *z);
 
 // S_t = diag(α_t)·S_{t−1} + k_tᵀ·v_t, y_t = scale·q_t·S_t for each head; log α = logsigmoid(gate)/divisor. q and k [B, T, H·K],
 // v [B, T, H·V]; gate NULL (α = 1), [B, T, H] (one a head) or [B, T, H·K] (one a key channel) → [B, T, H·V]

@@ -1,5 +1,5 @@
-// Mamba and GLA as prefix scans of their (E, f) pairs: the fused kernel of `forward`, the static scan, the binary counter and `step`
-// are one function; their initial values and the bytes of their state are what is published.
+// Mamba and GLA as prefix scans of their (E, f) pairs: the fused kernel of `forward`, the static scan, the binary counter and
+// `step` are one function; their initial values and the bytes of their state are what is published.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -138,7 +138,8 @@ static void mamba_starts_as_published(void **state)
 {
     fixture f = fixture_open("{ name: mamba, d_model: 128, layers: 2 }", V, V);
     network_init(f.network, 5);
-    const weight *A_log = find(&f, "layers.1.mixer.A_log"), *D = find(&f, "layers.1.mixer.D"), *bias = find(&f, "layers.1.mixer.dt.bias");
+    const weight *A_log = find(&f, "layers.1.mixer.A_log"), *D = find(&f, "layers.1.mixer.D");
+    const weight *bias = find(&f, "layers.1.mixer.dt.bias");
     for (int i = 0; i < 256 * 16; i++)
         assert_true(fabs((double)tensor_data(&A_log->tensor)[i] - log(i % 16 + 1)) < 1e-6);
     for (int i = 0; i < 256; i++)
@@ -175,7 +176,8 @@ static void what_does_not_fit_is_said(void **state)
     rejected("{ name: mamba, d_model: 8, eigenvalues: [0, 0.5] }", "eigenvalues are [0, 1] or [-1, 1]");
     rejected("{ name: mamba, d_model: 8, eigenvalues: [1] }", "eigenvalues are [0, 1] or [-1, 1]");
     rejected("{ name: gla, d_model: 10, heads: 4 }", "heads: 4 does not divide the widths of keys and values, 5 and 10");
-    rejected("{ name: gla, d_model: 4, heads: 1, expand_k: 0.1 }", "heads: 1 does not divide the widths of keys and values, 0 and 4");
+    rejected("{ name: gla, d_model: 4, heads: 1, expand_k: 0.1 }",
+             "heads: 1 does not divide the widths of keys and values, 0 and 4");
     rejected("{ name: gla, d_model: 1024, heads: 1 }", "a head's state would be 512 × 1024");
 }
 

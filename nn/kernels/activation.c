@@ -6,7 +6,8 @@ void KERNEL(swiglu)(const float *a, const float *b, float *y, int64_t size)
 }
 
 // da or db NULL: not asked.
-void KERNEL(swiglu_back)(const float *a, const float *b, const float *dy, float *da, bool add_a, float *db, bool add_b, int64_t size)
+void KERNEL(swiglu_back)(const float *a, const float *b, const float *dy, float *da, bool add_a, float *db, bool add_b,
+                         int64_t size)
 {
     EACH_VECTOR(i, n, size,
         const vec x = load_n(a + i, n), g = load_n(dy + i, n), s = sigmoid(x);

@@ -115,7 +115,8 @@ static void pass_block(const chunk *c, int i, rows v, float *S)
 
 // P[i, j] = x_i·y_j for j ≤ i, zeros beyond as far as the diagonal's blocks of MR; y turned, [depth, Cp]. `diagonal` [n], if not
 // NULL, gets the diagonal, and P zeros there.
-static void lower_product(int64_t n, int64_t depth, const float *x, int64_t step, const float *y, int64_t Cp, float *P, float *diagonal)
+static void lower_product(int64_t n, int64_t depth, const float *x, int64_t step, const float *y, int64_t Cp, float *P,
+                          float *diagonal)
 {
     for (int64_t i = 0; i < n; i += MR) {
         const int64_t m = least(MR, n - i);
@@ -131,7 +132,8 @@ static void lower_product(int64_t n, int64_t depth, const float *x, int64_t step
 }
 
 // C = P·B, and C = Pᵀ·B, for a lower triangle P [n, Cp]; columns wide.
-static void lower_times(int64_t n, int64_t columns, const float *P, int64_t Cp, const float *B, int64_t ldb, float *C, int64_t ldc)
+static void lower_times(int64_t n, int64_t columns, const float *P, int64_t Cp, const float *B, int64_t ldb, float *C,
+                        int64_t ldc)
 {
     for (int64_t i = 0; i < n; i += MR) {
         const int64_t m = least(MR, n - i);
@@ -139,7 +141,8 @@ static void lower_times(int64_t n, int64_t columns, const float *P, int64_t Cp, 
     }
 }
 
-static void upper_times(int64_t n, int64_t columns, const float *P, int64_t Cp, const float *B, int64_t ldb, bool add, float *C, int64_t ldc)
+static void upper_times(int64_t n, int64_t columns, const float *P, int64_t Cp, const float *B, int64_t ldb, bool add,
+                        float *C, int64_t ldc)
 {
     for (int64_t j = 0; j < n; j += MR)
         multiply(least(MR, n - j), columns, n - j, P + j * Cp + j, 1, Cp, B + j * ldb, ldb, add, C + j * ldc, ldc);
@@ -177,8 +180,8 @@ void KERNEL(linear_attention)(const linear_attention_head *a, float *scratch)
     }
 }
 
-// The way back through a chunk: dS is the gradient of the state after the block at hand, then of the one before it; carry [Kp] the
-// sums Σ_v S·dS over its rows, which is what later tokens give to the decays.
+// The way back through a chunk: dS is the gradient of the state after the block at hand, then of the one before it; carry [Kp]
+// the sums Σ_v S·dS over its rows, which is what later tokens give to the decays.
 typedef struct back {
     chunk  c;
     rows   v, dy;                                   // of the chunk
@@ -193,10 +196,10 @@ static void put(float *gradient, vec d, int64_t n, bool add)
         store_n(gradient, add ? load_n(gradient, n) + d : d, n);
 }
 
-// Gradients of q, k and the gate's logit at row r, from those of q·e^b and k·e^−b. With G the decays cumulated over the whole sequence,
-// dG = q·dq − k·dk, and a token's decay is in every G from its own on: the sums run in carry. A token's own key meets its query
-// undecayed, and is left out of both. At a block's first token, which may decay everything, the difference of large sums would
-// drown what is left: there carry is the sum itself already, taken from the state.
+// Gradients of q, k and the gate's logit at row r, from those of q·e^b and k·e^−b. With G the decays cumulated over the whole
+// sequence, dG = q·dq − k·dk, and a token's decay is in every G from its own on: the sums run in carry. A token's own key meets
+// its query undecayed, and is left out of both. At a block's first token, which may decay everything, the difference of large
+// sums would drown what is left: there carry is the sum itself already, taken from the state.
 static void row_back(const back *s, int64_t r, bool first)
 {
     const chunk *c = &s->c;
@@ -225,7 +228,8 @@ static void products_back(const back *s, int i, bool begins, bool ends, const fl
 {
     const chunk *c = &s->c;
     const linear_attention_head *a = c->a;
-    const int64_t at = c->start[i], n = c->start[i + 1] - at, Np = padded(n), t = c->from + at, K = a->K, V = a->V, Kp = c->Kp, Vp = c->Vp;
+    const int64_t at = c->start[i], n = c->start[i + 1] - at, Np = padded(n), t = c->from + at;
+    const int64_t K = a->K, V = a->V, Kp = c->Kp, Vp = c->Vp;
     const float *q = c->q + at * Kp, *k = c->k + at * Kp, *v = s->v.at + at * s->v.step, *dy = s->dy.at + at * s->dy.step;
     float *dq = s->dq + at * Kp, *dk = s->dk + at * Kp, *dv = a->dv + t * a->v_step;
     turn(k, Kp, n, K, Np, s->k_turned);

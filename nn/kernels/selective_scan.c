@@ -60,8 +60,8 @@ static void take_rates(const selective_scan_rows *a, int64_t from, int64_t to, f
 INLINE vec transition(bool negative, vec e) { return negative ? all(2) * e - all(1) : e; }
 
 // States k … k + n of one token: h from `before`, the exponentials in e; returns y + Σ C·h.
-INLINE vec states_next(int n, bool negative, const float *rate, const float *before, const float *B, const float *C, vec delta, vec u,
-                       vec *e, float *after, vec y)
+INLINE vec states_next(int n, bool negative, const float *rate, const float *before, const float *B, const float *C,
+                       vec delta, vec u, vec *e, float *after, vec y)
 {
     vec x[TOGETHER];
     EACH(x[i] = delta * load(rate + i * W);)
@@ -225,8 +225,8 @@ static void sums_out(const past *p, int64_t rows, int64_t N, float *dBC, bool ad
 }
 
 // weights [E·N + E]: what these sequences give to A_log and D; set, for these channels. dA_log = dA·A, A = rate·ln 2.
-static void weights_out(const selective_scan_rows *a, int64_t from, int64_t to, const float *rate, const float *drate, const float *skip,
-                        float *weights)
+static void weights_out(const selective_scan_rows *a, int64_t from, int64_t to, const float *rate, const float *drate,
+                        const float *skip, float *weights)
 {
     const float factor = a->negative ? 2 * 0x1.62e43p-1f : 0x1.62e43p-1f;
     for (int64_t c = from; c < to; c++) {
@@ -240,8 +240,8 @@ static void weights_out(const selective_scan_rows *a, int64_t from, int64_t to, 
 }
 
 // dBC [B·T, 2N]: what these channels give to it.
-void KERNEL(selective_scan_back)(const selective_scan_rows *a, int64_t first, int64_t last, int64_t from, int64_t to, float *weights,
-                                 float *dBC, bool add_BC, float *scratch)
+void KERNEL(selective_scan_back)(const selective_scan_rows *a, int64_t first, int64_t last, int64_t from, int64_t to,
+                                 float *weights, float *dBC, bool add_BC, float *scratch)
 {
     const int64_t groups = (to - from + W - 1) / W, size = groups * a->N * W, block = SEGMENT * a->N * W;
     float *rate = scratch, *drate = rate + size, *dh = drate + size, *skip = dh + size;

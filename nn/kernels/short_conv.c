@@ -3,7 +3,8 @@
 
 enum { WIDTH_MOST = 64 };
 
-typedef struct strip { const short_conv_rows *a; int64_t first, last, c, n; vec tap[WIDTH_MOST], bias; } strip;     // channels c … c + n
+// Channels c … c + n of the sequences first … last.
+typedef struct strip { const short_conv_rows *a; int64_t first, last, c, n; vec tap[WIDTH_MOST], bias; } strip;
 
 static void take_taps(strip *s)
 {

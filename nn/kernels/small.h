@@ -69,8 +69,8 @@ INLINE void multiply_columns(int rows, int64_t columns, int64_t depth, const flo
 }
 
 // C = A·B or C + A·B for up to MR rows, over `depth`; any number of columns, B readable to the next multiple of W.
-static __attribute__((noinline)) void multiply(int64_t rows, int64_t columns, int64_t depth, const float *A, int64_t row, int64_t step,
-                                               const float *B, int64_t ldb, bool add, float *C, int64_t ldc)
+static __attribute__((noinline)) void multiply(int64_t rows, int64_t columns, int64_t depth, const float *A, int64_t row,
+                                               int64_t step, const float *B, int64_t ldb, bool add, float *C, int64_t ldc)
 {
     WITH_ROWS(rows, multiply_columns(ROWS, columns, depth, A, row, step, B, ldb, add, C, ldc))
 }

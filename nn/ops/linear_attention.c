@@ -34,8 +34,8 @@ static void linear_attention_shapes(const node *n, tensor shape[MAX_OUTPUTS])
     const tensor *q = n->in[Q], *k = n->in[KEY], *v = n->in[VALUE], *gate = n->in[GATE];
     CHECK(q->rank == 3 && k->rank == 3 && v->rank == 3 && tensor_size(q) == tensor_size(k) && q->dim[2] == k->dim[2]
           && tensor_rows(q) == tensor_rows(v), "linear_attention: q, k and v do not fit");
-    CHECK(o->heads >= 1 && q->dim[2] % o->heads == 0 && v->dim[2] % o->heads == 0, "linear_attention: %d heads in %lld and %lld columns",
-          o->heads, (long long)q->dim[2], (long long)v->dim[2]);
+    CHECK(o->heads >= 1 && q->dim[2] % o->heads == 0 && v->dim[2] % o->heads == 0,
+          "linear_attention: %d heads in %lld and %lld columns", o->heads, (long long)q->dim[2], (long long)v->dim[2]);
     CHECK(gate ? tensor_columns(gate) == gate_columns(n) && tensor_rows(gate) == tensor_rows(q) : o->gate == GATE_NONE,
           "linear_attention: the gate does not fit");
     tensor_set_shape(&shape[0], REAL_TENSOR, 3, v->dim);
@@ -70,8 +70,8 @@ static double decay_at(const head *a, int64_t t, int64_t k)
 
 static double *state_new(const head *a, const team *team)
 {
-    CHECK(a->s.K * a->s.V * (int64_t)sizeof(double) <= TEAM_SCRATCH, "linear_attention: a state of %lld × %lld", (long long)a->s.K,
-          (long long)a->s.V);
+    CHECK(a->s.K * a->s.V * (int64_t)sizeof(double) <= TEAM_SCRATCH, "linear_attention: a state of %lld × %lld",
+          (long long)a->s.K, (long long)a->s.V);
     return memset(team_shared(team), 0, sizeof(double) * (size_t)(a->s.K * a->s.V));
 }
 
@@ -197,7 +197,10 @@ static size_t linear_attention_saved_bytes(const node *n)
 
 typedef struct attention_job { const node *n; sizes s; int64_t chunk; bool add[4]; } attention_job;
 
-static float *gradient(const node *n, int input, int64_t at) { return n->in[input] && n->in[input]->grad ? n->in[input]->grad + at : NULL; }
+static float *gradient(const node *n, int input, int64_t at)
+{
+    return n->in[input] && n->in[input]->grad ? n->in[input]->grad + at : NULL;
+}
 
 static linear_attention_head head_of(const attention_job *j, int64_t bh)
 {
@@ -207,8 +210,9 @@ static linear_attention_head head_of(const attention_job *j, int64_t bh)
     const int64_t key = key_at(&a, 0), value = value_at(&a, 0), size = j->s.K * wide(j->s.V);
     linear_attention_head h = {
         .K = j->s.K, .V = j->s.V, .T = j->s.T, .qk_step = j->s.H * j->s.K, .v_step = j->s.H * j->s.V, .y_step = j->s.H * j->s.V,
-        .chunk = j->chunk, .kept_size = size, .scale = (float)o->scale, .q = tensor_data(n->in[Q]) + key, .k = tensor_data(n->in[KEY]) + key,
-        .v = tensor_data(n->in[VALUE]) + value, .y = tensor_data(n->out[0]) + value, .dy = n->out[0]->grad ? n->out[0]->grad + value : NULL,
+        .chunk = j->chunk, .kept_size = size, .scale = (float)o->scale, .q = tensor_data(n->in[Q]) + key,
+        .k = tensor_data(n->in[KEY]) + key, .v = tensor_data(n->in[VALUE]) + value, .y = tensor_data(n->out[0]) + value,
+        .dy = n->out[0]->grad ? n->out[0]->grad + value : NULL,
         .kept = n->saved ? (float *)n->saved + bh * ((j->s.T - 1) / j->chunk) * size : NULL,
         .dq = gradient(n, Q, key), .dk = gradient(n, KEY, key), .dv = gradient(n, VALUE, value),
         .add_q = j->add[Q], .add_k = j->add[KEY], .add_v = j->add[VALUE], .add_gate = j->add[GATE],
@@ -243,8 +247,8 @@ static attention_job job_of(const node *n)
 {
     attention_job j = { .n = n, .s = sizes_of(n) };
     j.chunk = chunk_of(&j.s);
-    CHECK(scratch_size(&j.s, j.chunk) * (int64_t)sizeof(float) <= TEAM_SCRATCH, "linear_attention: a state of %lld × %lld", (long long)j.s.K,
-          (long long)j.s.V);
+    CHECK(scratch_size(&j.s, j.chunk) * (int64_t)sizeof(float) <= TEAM_SCRATCH,
+          "linear_attention: a state of %lld × %lld", (long long)j.s.K, (long long)j.s.V);
     return j;
 }
 
@@ -279,18 +283,19 @@ static const op_case linear_attention_cases[] = {
     { .in = { HEADS(2, 5, 1, 3, 2), {0} },       .options = OPTIONS(1, GATE_NONE, 1) },
     { .in = { HEADS(1, 7, 3, 5, 4), {1, 7, 3} }, .options = OPTIONS(3, GATE_SCALAR, 1) },
     { .in = { HEADS(2, 19, 2, 16, 32), {2, 19, 32} }, .options = OPTIONS(2, GATE_DIAGONAL, 16) },
-    { .in = { HEADS(1, 70, 1, 9, 11), {1, 70, 9} }, .options = OPTIONS(1, GATE_DIAGONAL, 0.4) },           // blocks of a few tokens
+    { .in = { HEADS(1, 70, 1, 9, 11), {1, 70, 9} }, .options = OPTIONS(1, GATE_DIAGONAL, 0.4) },       // blocks of a few tokens
     { .in = { HEADS(1, 67, 2, 8, 17), {0} },     .options = OPTIONS(2, GATE_NONE, 1) },
     { .in = { HEADS(3, 64, 1, 33, 16), {3, 64, 1} }, .options = OPTIONS(1, GATE_SCALAR, 16) },
     { .in = { HEADS(1, 131, 1, 4, 8), {1, 131, 4} }, .options = OPTIONS(1, GATE_DIAGONAL, 4) },
 };
 
 const op op_linear_attention = {
-    .name = "linear_attention", .inputs = 4, .outputs = 1, .options_size = sizeof(linear_attention_options), .shapes = linear_attention_shapes,
-    .saved_bytes = linear_attention_saved_bytes, .flops = linear_attention_flops,
+    .name = "linear_attention", .inputs = 4, .outputs = 1, .options_size = sizeof(linear_attention_options),
+    .shapes = linear_attention_shapes, .saved_bytes = linear_attention_saved_bytes, .flops = linear_attention_flops,
     .cases = linear_attention_cases, .n_cases = LEN(linear_attention_cases),
     .forward  = { [REFERENCE] = linear_attention_forward,  [CPU] = CPU_SLOT(linear_attention_forward_fast) },
-    .backward = { [REFERENCE] = linear_attention_backward, [CPU] = CPU_SLOT(linear_attention_backward_fast) }, .first = { [CPU] = true },
+    .backward = { [REFERENCE] = linear_attention_backward, [CPU] = CPU_SLOT(linear_attention_backward_fast) },
+    .first = { [CPU] = true },
 };
 
 tensor *nn_linear_attention(graph *g, linear_attention_options o, tensor *q, tensor *k, tensor *v, tensor *gate)

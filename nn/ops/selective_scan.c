@@ -51,9 +51,11 @@ static channel channel_of(const node *n, int64_t i)
     return (channel){ n, s, i / s.E, i % s.E, ((const selective_scan_options *)n->options)->negative };
 }
 
-static double at(const channel *c, int input, int64_t t) { return (double)tensor_data(c->n->in[input])[(c->b * c->s.T + t) * c->s.E + c->e]; }
+static int64_t entry(const channel *c, int64_t t)         { return (c->b * c->s.T + t) * c->s.E + c->e; }
+static double at(const channel *c, int input, int64_t t) { return (double)tensor_data(c->n->in[input])[entry(c, t)]; }
 static const real *row_of(const channel *c, int64_t t)   { return tensor_data(c->n->in[BC]) + (c->b * c->s.T + t) * 2 * c->s.N; }
-static double delta_of(const channel *c, int64_t t)      { const double v = at(c, DELTA, t); return fmax(v, 0) + log1p(exp(-fabs(v))); }
+static double softplus(double x)                         { return fmax(x, 0) + log1p(exp(-fabs(x))); }
+static double delta_of(const channel *c, int64_t t)      { return softplus(at(c, DELTA, t)); }
 static double rate_of(const channel *c, int64_t n)       { return -exp((double)tensor_data(c->n->in[A_LOG])[c->e * c->s.N + n]); }
 static double sigma(double x)                            { return 1 / (1 + exp(-x)); }
 static real *kept_of(const channel *c, int64_t segment)
@@ -170,7 +172,8 @@ static size_t selective_scan_saved_bytes(const node *n)
 {
     const sizes s = sizes_of(n);
     const channel_grid g = grid_of(&s);
-    return sizeof(float) * (size_t)(kept_reals(n) + g.parts * s.E * (s.N + 1) + (g.blocks > 1 ? g.blocks * s.B * s.T * 2 * s.N : 0));
+    const int64_t weights = g.parts * s.E * (s.N + 1), both = g.blocks > 1 ? g.blocks * s.B * s.T * 2 * s.N : 0;
+    return sizeof(float) * (size_t)(kept_reals(n) + weights + both);
 }
 
 static scan_job job_of(const node *n)
@@ -179,8 +182,8 @@ static scan_job job_of(const node *n)
     const sizes s = sizes_of(n);
     scan_job j = { .B = s.B, .grid = grid_of(&s) };
     j.rows = (selective_scan_rows){
-        .T = s.T, .E = s.E, .N = s.N, .negative = o->negative, .x = n->in[X]->data, .delta = n->in[DELTA]->data, .z = n->in[GATE]->data,
-        .BC = n->in[BC]->data, .A_log = n->in[A_LOG]->data, .D = n->in[SKIP]->data, .dy = n->out[0]->grad, .y = n->out[0]->data,
+        .T = s.T, .E = s.E, .N = s.N, .negative = o->negative, .x = n->in[X]->data, .delta = n->in[DELTA]->data,
+        .z = n->in[GATE]->data, .BC = n->in[BC]->data, .A_log = n->in[A_LOG]->data, .D = n->in[SKIP]->data, .dy = n->out[0]->grad, .y = n->out[0]->data,
         .kept = n->saved, .dx = n->in[X]->grad, .ddelta = n->in[DELTA]->grad, .dz = n->in[GATE]->grad,
     };
     return j;
@@ -236,19 +239,23 @@ static size_t selective_scan_saved_bytes(const node *n) { return sizeof(real) * 
 #define SCAN(B, T, E, N) .in = {{B, T, E}, {B, T, E}, {E, N}, {B, T, 2 * (N)}, {E}, {B, T, E}}, .scale = 0.3
 static const selective_scan_options positive = { false }, negative = { true };
 static const op_case selective_scan_cases[] = {
-    { SCAN(2, 3, 2, 2), .options = &positive },   { SCAN(1, 1, 1, 1), .options = &positive },  { SCAN(1, 19, 3, 2), .options = &negative },
-    { SCAN(2, 35, 5, 3), .options = &positive },  { SCAN(3, 16, 8, 16), .options = &negative }, { SCAN(18, 2, 17, 4), .options = &positive },
+    { SCAN(2, 3, 2, 2), .options = &positive },    { SCAN(1, 1, 1, 1), .options = &positive },
+    { SCAN(1, 19, 3, 2), .options = &negative },   { SCAN(2, 35, 5, 3), .options = &positive },
+    { SCAN(3, 16, 8, 16), .options = &negative },  { SCAN(18, 2, 17, 4), .options = &positive },
     { SCAN(1, 33, 70, 5), .options = &negative },
 };
 
 const op op_selective_scan = {
-    .name = "selective_scan", .inputs = 6, .outputs = 1, .options_size = sizeof(selective_scan_options), .shapes = selective_scan_shapes,
-    .saved_bytes = selective_scan_saved_bytes, .flops = selective_scan_flops, .cases = selective_scan_cases, .n_cases = LEN(selective_scan_cases),
+    .name = "selective_scan", .inputs = 6, .outputs = 1, .options_size = sizeof(selective_scan_options),
+    .shapes = selective_scan_shapes, .saved_bytes = selective_scan_saved_bytes, .flops = selective_scan_flops,
+    .cases = selective_scan_cases, .n_cases = LEN(selective_scan_cases),
     .forward  = { [REFERENCE] = selective_scan_forward,  [CPU] = CPU_SLOT(selective_scan_forward_fast) },
-    .backward = { [REFERENCE] = selective_scan_backward, [CPU] = CPU_SLOT(selective_scan_backward_fast) }, .first = { [CPU] = true },
+    .backward = { [REFERENCE] = selective_scan_backward, [CPU] = CPU_SLOT(selective_scan_backward_fast) },
+    .first = { [CPU] = true },
 };
 
-tensor *nn_selective_scan(graph *g, selective_scan_options o, tensor *x, tensor *delta, tensor *A_log, tensor *BC_, tensor *D, tensor *z)
+tensor *nn_selective_scan(graph *g, selective_scan_options o, tensor *x, tensor *delta, tensor *A_log, tensor *both,
+                          tensor *D, tensor *z)
 {
-    return graph_apply(g, &op_selective_scan, &o, (tensor *[]){x, delta, A_log, BC_, D, z}, 6)->out[0];
+    return graph_apply(g, &op_selective_scan, &o, (tensor *[]){x, delta, A_log, both, D, z}, 6)->out[0];
 }

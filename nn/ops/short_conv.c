@@ -12,8 +12,10 @@ static int64_t width_of(const node *n) { return tensor_columns(n->in[WEIGHT]); }
 static void short_conv_shapes(const node *n, tensor shape[MAX_OUTPUTS])
 {
     const tensor *x = n->in[X], *W = n->in[WEIGHT], *b = n->in[BIAS];
-    CHECK(x->rank == 3 && W->rank == 2 && W->dim[0] == x->dim[2] && width_of(n) <= WIDTH_MOST, "short_conv: x and the taps do not fit");
-    CHECK(!b || tensor_size(b) == x->dim[2], "short_conv: %lld channels, a bias of %lld", (long long)x->dim[2], (long long)tensor_size(b));
+    CHECK(x->rank == 3 && W->rank == 2 && W->dim[0] == x->dim[2] && width_of(n) <= WIDTH_MOST,
+          "short_conv: x and the taps do not fit");
+    CHECK(!b || tensor_size(b) == x->dim[2], "short_conv: %lld channels, a bias of %lld", (long long)x->dim[2],
+          (long long)tensor_size(b));
     tensor_set_shape(&shape[0], REAL_TENSOR, 3, x->dim);
 }
 
@@ -67,7 +69,8 @@ static void short_conv_backward(const node *n, const team *team)
 }
 
 #ifndef REAL_DOUBLE
-typedef struct short_conv_job { short_conv_rows rows; int64_t B; channel_grid grid; float *partial; } short_conv_job;  // partial [parts, width + 1, E]
+// partial: [parts, width + 1, E]
+typedef struct short_conv_job { short_conv_rows rows; int64_t B; channel_grid grid; float *partial; } short_conv_job;
 
 static short_conv_job job_of(const node *n)
 {
@@ -76,7 +79,8 @@ static short_conv_job job_of(const node *n)
     short_conv_job j = { .B = x->dim[0], .grid = channel_grid_of(x->dim[0], x->dim[2], x->dim[2]), .partial = n->saved };
     j.rows = (short_conv_rows){
         .T = x->dim[1], .E = x->dim[2], .width = width_of(n), .silu = o->silu, .x = x->data, .weight = n->in[WEIGHT]->data,
-        .bias = b ? b->data : NULL, .dy = n->out[0] ? n->out[0]->grad : NULL, .y = n->out[0] ? n->out[0]->data : NULL, .dx = x->grad,
+        .bias = b ? b->data : NULL, .dy = n->out[0] ? n->out[0]->grad : NULL,
+        .y = n->out[0] ? n->out[0]->data : NULL, .dx = x->grad,
     };
     return j;
 }
