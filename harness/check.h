@@ -15,7 +15,7 @@ typedef struct check_property {
     double bound[2];                    // in the float program, in the double one; NAN: not measured there
     int    length;                      // tokens
     bool   every;                       // one measurement tells: it goes through the lengths itself, or shorter is not simpler
-    bool   learns;                      // asks more than correctness: options may be chosen so that it cannot be kept
+    bool   asks_more;                   // than correctness: options may be chosen so that it cannot be kept
     bool (*applies)(const fixture *);   // NULL: to all
     void (*measure)(fixture *, int length, measurement *);
 } check_property;
@@ -33,7 +33,8 @@ bool check_measure(const check_property *, const char *entry, measurement *);
 const yaml *check_defaults(const object *, const yaml *given, arena *);
 const char *check_draw(const object *, rng *, arena *);
 
-void check_fill(fixture *, uint64_t seed);       // weights that let mistakes show: N(0, ¼²) at width 12, as large in effect at others
+// Weights that let mistakes show: N(0, ¼²) at width 12, as large in effect at others.
+void check_fill(fixture *, uint64_t seed);
 
 // How many times as much as its weights (as they are now) a network's outputs change, both relative, and its loss in training.
 // Rounding is amplified alike: where this is large, bounds on rounding say nothing.

@@ -38,8 +38,10 @@ static const char *stack_text(const object_family *family, rng *r, arena *a)
 {
     const char *text = "[";
     const int n = r ? 1 + (int)rng_below(r, 3) : family->n;
-    for (int i = 0; i < n; i++)
-        text = arena_text(a, "%s%s%s", text, i ? ", " : "", family->entries[r ? (int)rng_below(r, (uint64_t)family->n) : i]->name);
+    for (int i = 0; i < n; i++) {
+        const object *o = family->entries[r ? (int)rng_below(r, (uint64_t)family->n) : i];
+        text = arena_text(a, "%s%s%s", text, i ? ", " : "", o->name);
+    }
     return arena_text(a, "%s]", text);
 }
 

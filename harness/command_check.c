@@ -17,7 +17,7 @@ enum { IN_DOUBLE = sizeof(real) == sizeof(double), FORMAT_TEXT = 0, FORMAT_TSV =
 typedef struct check_flags { int random, seed, format; const char *property; } check_flags;
 static const char *const format_words[] = { [FORMAT_TEXT] = "text", [FORMAT_TSV] = "tsv", NULL };
 static const param check_params[] = {
-    INT   (check_flags, random, "auto", 0, 1000, "random configurations of each architecture; by default 3, none where options are given"),
+    INT   (check_flags, random, "auto", 0, 1000, "random configurations of each architecture; by default 3; none with options given"),
     INT   (check_flags, seed, "0", 0, INT_MAX, "of the random configurations"),
     TEXT  (check_flags, property, "''", "only properties whose name contains this"),
     CHOICE(check_flags, format, "text", format_words, "a table, or a line a measurement with tabs between its fields"),
@@ -184,7 +184,7 @@ static void check_architecture(checking *c, const subject *s)
         row *r = isnan(check_bound(p)) || !strstr(name, c->flags->property) ? NULL : add_row(c, s->label, name, check_bound(p));
         for (int i = 0; r && i < n && !signals_stop(); i++) {
             measurement m;
-            if (!(p->learns && i > 0) && check_measure(p, entry[i], &m)) count(r, &m, entry[i], c->arena);
+            if (!(p->asks_more && i > 0) && check_measure(p, entry[i], &m)) count(r, &m, entry[i], c->arena);
         }
         if (r && r->tried == 0) c->rows--;
     }
@@ -196,8 +196,10 @@ static void check_architecture(checking *c, const subject *s)
 static const yaml *task_tree(const subject *s, arena *a, diag *d)
 {
     const yaml *tree = s->tree, *example = yaml_parse(((const task *)s->of)->example_options, "example", a, d);
-    for (int i = 0; example && i < example->n; i++)
-        if (!yaml_get(tree, example->key[i]->text)) tree = yaml_with(tree, example->key[i]->text, example->at, example->item[i], a);
+    for (int i = 0; example && i < example->n; i++) {
+        const char *key = example->key[i]->text;
+        if (!yaml_get(tree, key)) tree = yaml_with(tree, key, example->at, example->item[i], a);
+    }
     return tree;
 }
 
@@ -263,8 +265,10 @@ static void finish_double(checking *c, double_process *p)
     while ((line = strsep(&text, "\n")))
         if (*line) read_tsv(c, line);
     if (status != EXIT_DONE && status != EXIT_SOME_FAILED && !signals_stop()) {
-        row *r = add_row(c, "scanbench-double", "ends", 0);
-        *r = (row){ "scanbench-double", "ends", 1, 1, 0, status, 0, "", "", "it did not end as it should; what it said is above" };
+        row *r = add_row(c, "scanbench-double", "its end", 0);
+        r->tried = r->failed = 1;
+        r->worst = status;
+        r->where = "its exit status; what it said is above";
     }
 }
 
@@ -307,7 +311,7 @@ static void print_failure(const checking *c, const row *r)
     if (*r->broke && !is_task(c, r)) {
         fixture f = fixture_open(r->broke, CHECK_SYMBOLS, CHECK_SYMBOLS);
         const double times = amplification(&f);
-        if (times >= WILD) printf("  beware: its outputs change %.0f times as much as its weights; rounding is amplified alike\n", times);
+        if (times >= WILD) printf("  beware: outputs change %.0f times as much as weights; rounding is amplified alike\n", times);
         fixture_close(&f);
     }
     if (r->length) printf("  at length %d, the shortest that fails: %s\n", r->length, r->where);
@@ -355,9 +359,9 @@ static int run_check(const void *flags, const char *const *words, int n, arena *
 
 const command command_check = {
     .name = "check", .arguments = "[NAME [key=value …] …]",
-    .summary = "gradients, causality, both forms, state, threads, learning by heart: of all, or of the architectures, mixers and tasks named",
-    .help = "The keys are options (scanbench list NAME); what must be given and is not is chosen tiny. Gradients and tight bounds are\n"
-            "measured by the double build. Of a task: purity, ranges, and the error of chance and of every shallow strategy.\n"
+    .summary = "promises kept by architectures, mixers and tasks: gradients, causality, both forms, state, threads",
+    .help = "The keys are options (scanbench list NAME); what must be given and is not is chosen tiny. Gradients and tight bounds\n"
+            "are measured by the double build. Of a task: purity, ranges, the error of chance and of every shallow strategy.\n"
             "Without a name, or with `all`: everything, with its defaults and with random options. Exit status 1: something broke.",
     .flags = check_params, .flags_size = sizeof(check_flags), .most = 64, .run = run_check,
 };

@@ -13,7 +13,7 @@ typedef struct forward_flags { const char *weights, *tokens, *targets, *output; 
 static const param forward_params[] = {
     TEXT(forward_flags, weights, "''", "safetensors: the weights; without, those that init would give"),
     TEXT(forward_flags, tokens,  "''", "safetensors: `tokens`, I32 or I64 [B, T]"),
-    TEXT(forward_flags, targets, "''", "safetensors: `targets`, I32 or I64 [B, T], −1: not supervised; asks for loss and gradients"),
+    TEXT(forward_flags, targets, "''", "safetensors: `targets`, I32 or I64 [B, T], −1: none; asks for loss and gradients"),
     TEXT(forward_flags, output,  "''", "the safetensors file to write, also -o"),
     INT (forward_flags, threads, "auto", 1, 256, "threads; by default all cores"),
     { "double", PARAM_BOOL, offsetof(forward_flags, in_double), "false", 0, 0, 0, "compute in double", 0 },
@@ -124,8 +124,8 @@ static int run_forward(const void *flags, const char *const *words, int n, arena
 const command command_forward = {
     .name = "forward", .arguments = "MODEL.yaml --tokens T.safetensors -o OUT.safetensors",
     .summary = "hidden vectors and logits for given weights and tokens; with targets also loss and gradients",
-    .help = "MODEL.yaml is one entry of a sweep's `models:` with `vocabulary: { input: 10, output: 10 }`. OUT holds hidden [B, T, D],\n"
-            "logits [B, T, V] and, with --targets, loss [1] (mean over supervised positions) and grad.NAME of every weight.\n"
+    .help = "MODEL.yaml is one entry of a sweep's `models:` with `vocabulary: { input: 10, output: 10 }`. OUT holds hidden\n"
+            "[B, T, D], logits [B, T, V] and, with --targets, loss [1] (mean over supervised positions) and grad.NAME of every weight.\n"
             "Names and shapes of weights: scanbench list --weights; as \"weight.NAME\" (a checkpoint) they are found, too.",
     .flags = forward_params, .flags_size = sizeof(forward_flags), .least = 1, .most = 1, .run = run_forward,
 };

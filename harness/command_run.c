@@ -1,4 +1,4 @@
-// run, status, table, plot: the commands that take a sweep file.
+// run, status, table, plot, export: the commands that take a sweep file.
 #include <regex.h>
 #include <stdio.h>
 #include <string.h>
@@ -283,4 +283,31 @@ static int run_plot(const void *flags, const char *const *words, int n, arena *a
 const command command_plot = {
     .name = "plot", .arguments = "SWEEP.yaml", .summary = "the results of a sweep as a figure: error against length",
     .flags = plot_params, .flags_size = sizeof(plot_flags), .least = 1, .most = 1, .run = run_plot,
+};
+
+// ---- export
+
+typedef struct export_flags { const char *store, *only; int format; } export_flags;
+static const char *const export_words[] = { "csv", "jsonl", NULL };
+static const param export_params[] = {
+    TEXT  (export_flags, store, STORE_DEFAULT, STORE_HELP),
+    TEXT  (export_flags, only, "''", "only the runs whose name matches this regular expression"),
+    CHOICE(export_flags, format, "csv", export_words, "form"),
+    {0}
+};
+
+static int run_export(const void *flags, const char *const *words, int n, arena *a, diag *d)
+{
+    const export_flags *f = flags;
+    opened o = {0};
+    error e = {0};
+    if (!open_sweep(&o, words[0], f->only, a, d)) return wrong_input(d);
+    const summary *s = summarise(&o, f->store, a, &e);
+    if (!s) return store_trouble(&e);
+    return table_export(stdout, s, f->format == 1) ? EXIT_DONE : EXIT_STORE;
+}
+
+const command command_export = {
+    .name = "export", .arguments = "SWEEP.yaml", .summary = "every run and length of a sweep as one tidy table for other programs: csv or jsonl",
+    .flags = export_params, .flags_size = sizeof(export_flags), .least = 1, .most = 1, .run = run_export,
 };

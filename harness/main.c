@@ -9,17 +9,26 @@
 #include "harness/signals.h"
 #include "nn/cpu.h"
 #include "nn/gemm.h"
+#include "results/grid.h"
 
-static const command *const commands[] = { &command_run,  &command_status, &command_table, &command_plot,
+static const command *const commands[] = { &command_run,  &command_status, &command_table, &command_plot,  &command_export,
                                            &command_list, &command_sample, &command_bench, &command_check,
                                            &command_forward, &command_init };
+
+static void print_command(FILE *out, const char *name, const char *arguments, const char *summary)
+{
+    enum { COLUMN = 38 };
+    const int width = 2 + (int)strlen(name) + 1 + text_width(arguments);
+    fprintf(out, "  %s %s", name, arguments);
+    if (width + 2 > COLUMN) fprintf(out, "\n%*s%s\n", COLUMN, "", summary);
+    else                    fprintf(out, "%*s%s\n", COLUMN - width, "", summary);
+}
 
 static void print_help(FILE *out)
 {
     fprintf(out, "scanbench %s: sequence models on synthetic tasks\n\nusage: scanbench [--cpu LEVEL] COMMAND …\n\n", BUILD_VERSION);
-    for (size_t i = 0; i < LEN(commands); i++)
-        fprintf(out, "  %-8s %-24s %s\n", commands[i]->name, commands[i]->arguments, commands[i]->summary);
-    fprintf(out, "  %-8s %-24s %s\n", "test", "[--slow]", "build and run the tests");
+    for (size_t i = 0; i < LEN(commands); i++) print_command(out, commands[i]->name, commands[i]->arguments, commands[i]->summary);
+    print_command(out, "test", "[--slow] [PATTERN]", "build and run the tests");
     fprintf(out, "\n  --cpu LEVEL   instruction level: x86-64, x86-64-v3, x86-64-v4; by default the best this processor has\n"
                  "  --help        this, or after a command its flags\n  --version\n\n"
                  "Begin with: scanbench run sweeps/quick.yaml\n"

@@ -23,7 +23,8 @@ bool model_file_read(model_file *m, const char *path, arena *a, diag *d)
     const yaml *file = yaml_file(path, a, d);
     if (!file) return false;
     if (file->kind != YAML_MAP || !yaml_get(file, "name") || !yaml_get(file, "vocabulary")) {
-        diag_error(d, file->at, "a model is a map, as in { name: transformer, d_model: 64, vocabulary: { input: 10, output: 10 } }");
+        diag_error(d, file->at, "a model is a map, as in "
+                   "{ name: transformer, d_model: 64, vocabulary: { input: 10, output: 10 } }");
         return false;
     }
     extras own;

@@ -24,14 +24,6 @@ void signals_block(void)
     signal(SIGPIPE, SIG_IGN);
 }
 
-void signals_unblock(void)
-{
-    sigset_t none;
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
-    signal(SIGPIPE, SIG_DFL);
-}
-
 static int take(const sigset_t *set, int milliseconds)
 {
     const struct timespec wait = { milliseconds / 1000, milliseconds % 1000 * 1000000L };

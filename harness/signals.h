@@ -3,7 +3,6 @@
 #pragma once
 #include <stdbool.h>
 
-void signals_block(void);               // SIGINT, SIGTERM, SIGHUP, SIGCHLD; children get them unblocked by signals_unblock
-void signals_unblock(void);
+void signals_block(void);               // SIGINT, SIGTERM, SIGHUP, SIGCHLD
 bool signals_stop(void);                // has one of the first three arrived? Remembered from then on
 int  signals_wait(int milliseconds);    // the next signal, 0 when none came; a stop is remembered

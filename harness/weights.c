@@ -35,8 +35,9 @@ static bool same_shape(const tensor *w, const named_array *from)
 
 static void copy(tensor *w, const named_array *from)
 {
-    for (int64_t i = 0; i < tensor_size(w); i++)
-        tensor_data(w)[i] = from->type == ARRAY_F32 ? (real)((const float *)from->data)[i] : (real)((const double *)from->data)[i];
+    const float *single = from->data;
+    const double *wide = from->data;
+    for (int64_t i = 0; i < tensor_size(w); i++) tensor_data(w)[i] = from->type == ARRAY_F32 ? (real)single[i] : (real)wide[i];
 }
 
 // One array of the file that stands for a weight called `name`.
@@ -66,8 +67,10 @@ bool weights_take(model *m, const safetensors *s, const char *path, diag *d)
     bool among_others = false;
     for (int i = 0; i < s->n; i++) among_others |= strncmp(s->array[i].name, prefix, strlen(prefix)) == 0;
     const char *start = among_others ? prefix : "";
-    for (int i = 0; i < s->n; i++)
-        if (strncmp(s->array[i].name, start, strlen(start)) == 0) take(m, &s->array[i], s->array[i].name + strlen(start), at, a, d);
+    for (int i = 0; i < s->n; i++) {
+        const char *name = s->array[i].name;
+        if (strncmp(name, start, strlen(start)) == 0) take(m, &s->array[i], name + strlen(start), at, a, d);
+    }
     for (int i = 0; i < m->n; i++) {
         const weight *w = &m->weight[i];
         if (!safetensors_find(s, arena_text(a, "%s%s", start, w->name)))

@@ -5,11 +5,11 @@
 
 // Sizes that tell options apart, so that a dimension can be named after those it is made of.
 static const struct { const char *name; int value; } sizes[] = {
-    { "d_model", 136 }, { "heads", 4 }, { "layers", 1 }, { "max_length", 53 }, { "mlp_width", 71 }, { "chunk", 5 }, { "state", 19 },
-    { "dt_rank", 31 }, { "decay_rank", 23 }, { "conv", 7 },
+    { "d_model", 136 }, { "heads", 4 }, { "layers", 1 }, { "max_length", 53 }, { "mlp_width", 71 }, { "chunk", 5 },
+    { "state", 19 }, { "dt_rank", 31 }, { "decay_rank", 23 }, { "conv", 7 },
 };
-enum { INPUTS = 11, OUTPUTS = 13, ASKED_FOR = 6,      // of an option that is 0 by default
-        MOST_WEIGHTS = 256, MOST_TERMS = 40 };
+enum { INPUTS = 11, OUTPUTS = 13, ASKED_FOR = 6,       // the last of an option that is 0 by default
+       MOST_WEIGHTS = 256, MOST_TERMS = 40 };
 
 typedef struct term { const char *name; int64_t value; } term;
 typedef struct listing {
@@ -88,8 +88,8 @@ static const char *dimension_text(const listing *l, int64_t n)
 static void print_weight(const listing *l, const weight *w, const char *name, const char *when)
 {
     static const char *const kinds[WEIGHT_KINDS] = {
-        [WEIGHT_MATRIX] = "matrix", [WEIGHT_RESIDUAL] = "residual", [WEIGHT_EMBEDDING] = "embedding", [WEIGHT_POSITION] = "position",
-        [WEIGHT_STATE] = "state", [WEIGHT_HEAD] = "head", [WEIGHT_CONVOLUTION] = "convolution", [WEIGHT_BIAS] = "bias",
+        [WEIGHT_MATRIX] = "matrix", [WEIGHT_RESIDUAL] = "residual", [WEIGHT_EMBEDDING] = "embedding",
+        [WEIGHT_POSITION] = "position", [WEIGHT_STATE] = "state", [WEIGHT_HEAD] = "head", [WEIGHT_CONVOLUTION] = "convolution", [WEIGHT_BIAS] = "bias",
         [WEIGHT_GAIN] = "gain",
     };
     const char *shape = "";

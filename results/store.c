@@ -342,12 +342,6 @@ bool run_finish(run *r, run_status status, const char *reason, json_t *result, e
     return good;
 }
 
-bool run_discard_checkpoint(run *r, error *err)
-{
-    CHECK(r->ended, "the checkpoint of %s is still needed", r->folder);
-    return file_remove(in_run(r, "checkpoint.safetensors"), err);
-}
-
 static char *evaluation_name(arena *a, const char *hash)
 {
     check_id(hash);

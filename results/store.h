@@ -35,7 +35,6 @@ bool   run_checkpoint(run *, const named_array *, int n, const char *const (*sta
 bool   run_resume(run *, named_array *, int n, safetensors *state, arena *, error *);
 // adds `format` and `status`, writes result.json; `result` is borrowed. The checkpoint stays, for later evaluations
 bool   run_finish(run *, run_status, const char *reason, json_t *result, error *);
-bool   run_discard_checkpoint(run *, error *);                           // of an ended run: no evaluation can be added any more
 bool   run_evaluation(run *, const char *hash, const json_t *counts, error *);        // evaluate-<hash>.json, with `format`
 bool   run_has_evaluation(const run *, const char *hash);                // a damaged one counts as absent
 // forget everything but config.yaml (--retry failed); the claim is then MINE

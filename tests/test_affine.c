@@ -8,7 +8,7 @@
 #include <cmocka.h>
 #include "architectures/affine.h"
 #include "architectures/backbone.h"
-#include "tests/network_fixture.h"
+#include "harness/fixture.h"
 
 enum { V = 7, B = 2, LONGEST = 70 };
 

@@ -6,13 +6,11 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 #include <cmocka.h>
 #include "architectures/scan.h"
-#include "base/safetensors.h"
-#include "tests/network_fixture.h"
+#include "harness/check.h"
 
-enum { V = 7, B = 2, LONGEST = 70 };
+enum { V = CHECK_SYMBOLS, B = 2 };
 
 static const char *const others[] = {
     "{ name: transformer, d_model: 12, layers: 1, heads: 3 }",
@@ -71,126 +69,31 @@ static void each_configuration(void (*see)(const char *entry))
     arena_free(a);
 }
 
-// Largest difference at a position over the position's largest entry; NaN stays NaN.
-static double difference(const real *a, const real *b, int D)
-{
-    double most = 0, off = 0;
-    for (int i = 0; i < D; i++) {
-        most = fmax(most, fabs((double)a[i]));
-        off = fabs((double)a[i] - (double)b[i]) > off || isnan(a[i] - b[i]) ? fabs((double)a[i] - (double)b[i]) : off;
-    }
-    return off / most;
-}
-
-static double worst_seen;
-
-static void compare_forward_and_step(const char *entry)
-{
-    fixture f = fixture_open(entry, V, V);
-    fixture_fill(&f, 1, 0.25);
-    const int *tokens = fixture_tokens(&f, 2, B * LONGEST, V);
-    real *steps = arena_take(f.life, B * LONGEST * (size_t)f.D * sizeof *steps);
-    fixture_stream(&f, tokens, B, LONGEST, LONGEST, steps);
-    for (int T = 1; T <= LONGEST; T++) {
-        int part[B * LONGEST];
-        for (int b = 0; b < B; b++)
-            memcpy(part + b * T, tokens + b * LONGEST, (size_t)T * sizeof *part);
-        const real *hidden = fixture_forward(&f, part, B, T);
-        for (int b = 0; b < B; b++)
-            for (int t = 0; t < T; t++) {
-                const double off = difference(hidden + (b * T + t) * f.D, steps + (b * LONGEST + t) * f.D, f.D);
-                worst_seen = fmax(worst_seen, off);
-                if (!(off <= step_tolerance))
-                    fail_msg("%s, length %d, position %d: forward and step differ by %g", entry, T, t, off);
-            }
-    }
-    fixture_close(&f);
-}
-
-static void forward_is_step(void **state)
-{
-    each_configuration(compare_forward_and_step);
-    print_message("forward = step: %.1e at most\n", worst_seen);
-}
-
 static bool equal_bits(const real *a, const real *b, int n) { return memcmp(a, b, (size_t)n * sizeof *a) == 0; }
 
-static void change_one_token(const char *entry)
+// The properties that `scanbench check` measures, of every configuration.
+static void keeps(const check_property *p)
 {
-    enum { T = 21 };
-    fixture f = fixture_open(entry, V, V);
-    fixture_fill(&f, 3, 0.25);
-    int *tokens = fixture_tokens(&f, 4, B * T, V);
-    const real *before = fixture_forward(&f, tokens, B, T);
-    for (int t = 0; t < T; t++) {
-        const int was = tokens[t];
-        tokens[t] = (was + 1) % V;
-        const real *after = fixture_forward(&f, tokens, B, T);
-        if (!equal_bits(before, after, t * f.D))
-            fail_msg("%s: token %d changes an output before it", entry, t);
-        if (equal_bits(before + t * f.D, after + t * f.D, f.D))
-            fail_msg("%s: token %d does not change its own output", entry, t);
-        if (!equal_bits(before + T * f.D, after + T * f.D, T * f.D))
-            fail_msg("%s: token %d changes another sequence", entry, t);
-        tokens[t] = was;
+    double worst = 0;
+    arena *a = arena_new();
+    for (int i = 0; configuration(a, i); i++) {
+        measurement m;
+        if (!check_measure(p, configuration(a, i), &m))
+            continue;
+        if (m.length)
+            fail_msg("%s: %s: %g at length %d: %s", configuration(a, i), p->name, m.worst, m.length, m.where);
+        worst = fmax(worst, m.worst);
     }
-    fixture_close(&f);
+    print_message("%s: %.1e at most\n", p->name, worst);
+    arena_free(a);
 }
 
-static void causal_and_rows_independent(void **state) { each_configuration(change_one_token); }
-
-static void step_rows_are_independent(const char *entry)
-{
-    enum { T = 21 };
-    fixture f = fixture_open(entry, V, V);
-    fixture_fill(&f, 3, 0.25);
-    int *tokens = fixture_tokens(&f, 4, B * T, V);
-    const size_t bytes = B * T * (size_t)f.D * sizeof(real);
-    real *both = arena_take(f.life, bytes), *after = arena_take(f.life, bytes);
-    fixture_stream(&f, tokens, B, T, T, both);
-    for (int t = 0; t < T; t++)
-        tokens[t] = (tokens[t] + 1) % V;
-    fixture_stream(&f, tokens, B, T, T, after);
-    if (!equal_bits(both + T * f.D, after + T * f.D, T * f.D))
-        fail_msg("%s: one stream changes another", entry);
-    fixture_close(&f);
-}
-
-static void streams_are_independent(void **state) { each_configuration(step_rows_are_independent); }
-
-// Written to a file, read into a second network: the same bits.
-static void save_and_load(const char *entry)
-{
-    enum { T = 9 };
-    fixture f = fixture_open(entry, V, V), g = fixture_open(entry, V, V);
-    fixture_fill(&f, 5, 0.25);
-    const int *tokens = fixture_tokens(&f, 6, B * T, V);
-    const model *m = &f.network->model;
-    named_array *arrays = arena_zero(f.life, (size_t)m->n * sizeof *arrays);
-    for (int i = 0; i < m->n; i++) {
-        const tensor *w = &m->weight[i].tensor;
-        arrays[i] = (named_array){ m->weight[i].name, sizeof(real) == 8 ? ARRAY_F64 : ARRAY_F32, w->rank, {0}, w->data };
-        memcpy(arrays[i].dim, w->dim, (size_t)w->rank * sizeof *w->dim);
-    }
-    error err = {{0}};
-    safetensors file;
-    const char *path = arena_text(f.life, "/tmp/test-architectures-%d.safetensors", (int)getpid());
-    if (!safetensors_write(path, arrays, m->n, NULL, 0, &err) || !safetensors_read(path, &file, g.life, &err))
-        fail_msg("%s", err.text);
-    unlink(path);
-    assert_int_equal(file.n, g.network->model.n);
-    for (int i = 0; i < file.n; i++) {
-        const weight *w = model_find(&g.network->model, file.array[i].name);
-        assert_non_null(w);
-        memcpy(w->tensor.data, file.array[i].data, array_bytes(&file.array[i]));
-    }
-    if (!equal_bits(fixture_forward(&f, tokens, B, T), fixture_forward(&g, tokens, B, T), B * T * f.D))
-        fail_msg("%s: loaded weights give other outputs", entry);
-    fixture_close(&f);
-    fixture_close(&g);
-}
-
-static void saved_is_loaded(void **state) { each_configuration(save_and_load); }
+static void forward_is_step(void **state)         { keeps(&check_step); }
+static void causal(void **state)                  { keeps(&check_causality); }
+static void own_tokens_are_seen(void **state)     { keeps(&check_own_token); }
+static void sequences_are_independent(void **state) { keeps(&check_batch); }
+static void saved_is_loaded(void **state)         { keeps(&check_save); }
+static void scans_are_counters(void **state)      { keeps(&check_scan); }
 
 // network_init: every weight but biases is set, none is named twice, the seed decides, but for Mamba's rates.
 static void initialise(const char *entry)
@@ -452,9 +355,11 @@ int main(void)
     fixture_start();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(forward_is_step),
-        cmocka_unit_test(causal_and_rows_independent),
-        cmocka_unit_test(streams_are_independent),
+        cmocka_unit_test(causal),
+        cmocka_unit_test(own_tokens_are_seen),
+        cmocka_unit_test(sequences_are_independent),
         cmocka_unit_test(saved_is_loaded),
+        cmocka_unit_test(scans_are_counters),
         cmocka_unit_test(initialised),
         cmocka_unit_test(hybrid_of_attention_is_a_transformer),
         cmocka_unit_test(defaults_are_the_published_form),

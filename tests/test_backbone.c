@@ -10,7 +10,7 @@
 #include "architectures/block.h"
 #include "nn/optimizer.h"
 #include "nn/ops/mask.h"
-#include "tests/network_fixture.h"
+#include "harness/fixture.h"
 
 enum { V = 7, B = 2 };
 

@@ -11,7 +11,7 @@
 #include <cmocka.h>
 #include "base/safetensors.h"
 #include "nn/cpu.h"
-#include "tests/network_fixture.h"
+#include "harness/fixture.h"
 
 #ifdef REAL_DOUBLE
 static const double tolerance = 1e-9;

@@ -60,6 +60,10 @@ check 'options of everything'                   message 'options go with one nam
 check 'an option without a name'                message 'layers=1' check layers=1
 check 'no value'                                message 'write key=value' check transformer =1
 
+for command in check forward init; do
+    check "$command --help"                     sh -c "'$program' $command --help | grep -q '^usage: scanbench $command'"
+done
+
 # ---- forward, init
 
 cat >"$work/m.yaml" <<'EOF'

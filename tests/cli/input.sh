@@ -24,7 +24,7 @@ check 'nothing matches'      message 'matches none' run "$smoke" --only nothing-
 check 'a wrong ending'       message 'must end in .png, .svg or .pdf' plot "$smoke" -o figure.jpg
 check '--version'            sh -c "'$program' --version | grep -q '^scanbench [0-9]'"
 check '--help'               sh -c "'$program' --help | grep -q 'SWEEP.yaml'"
-for command in run status table plot list sample bench; do
+for command in run status table plot export list sample bench; do
     check "$command --help"  sh -c "'$program' $command --help | grep -q '^usage: scanbench $command'"
 done
 check 'sample as text'       sh -c "'$program' sample word-problem group=S3 length=5 --count 1 | grep -q target"

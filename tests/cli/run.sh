@@ -73,6 +73,7 @@ check 'new lengths cost an evaluation, not a training' sh -c "
     sed 's/to: 24/to: 30/' '$smoke' >'$work/longer.yaml' && '$program' run '$work/longer.yaml' --store '$work/one' &&
     ls '$work'/one/*/evaluate-* | wc -l | grep -qx 12"
 check 'status'                                      sh -c "'$program' status '$smoke' --store '$work/one' | grep -q '6 done'"
+check 'an export: a line a run and length'           sh -c "'$program' export '$smoke' --store '$work/one' | wc -l | grep -qx 25"
 check 'a table as Markdown'                         sh -c "'$program' table '$smoke' --store '$work/one' --format md | grep -q '^|'"
 for kind in svg pdf; do
     check "a figure as $kind"                       sh -c "'$program' plot '$smoke' --store '$work/one' -o '$work/figure.$kind' && [ -s '$work/figure.$kind' ]"

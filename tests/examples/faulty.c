@@ -1,4 +1,4 @@
-// A mixer with a fault of one's choice, y_t = (x_t + ½ x_{t−1}) W without one: `scanbench check` must find every one of them. Not an
+// A mixer with a fault of one's choice; without one y_t = (x_t + ½ x_{t−1}) W. `scanbench check` must find each of them. Not an
 // example.
 #include "architectures/mixer.h"
 #include <string.h>

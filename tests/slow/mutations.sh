@@ -33,6 +33,7 @@ red() {
         case $? in
         0) echo "$test is green" ;;
         124) echo "$test runs for more than $minutes minutes" ;;
+        125 | 126 | 127) echo "$test cannot be run" ;;
         *) return 0 ;;
         esac
     done
