@@ -11,6 +11,7 @@ check 'its figure is named'                         says "$work/out" "figure: $w
 check 'the figure is a whole PNG'                   sh -c "tail -c 8 '$work/one/figures/smoke.png' | grep -q IEND"
 six() { [ "$(count_cells "$work/one")" = 6 ]; }
 check 'six cells lie in the store'                  six
+check 'each is evaluated on test data'              sh -c "[ \$(cat '$work'/one/*/evaluate-*.json | grep -c '\"split\": \"test\"') = 6 ]"
 again() { before=$(measured "$work/one"; ls -l "$work"/one/*/result.json); run "$work/one" && after=$(measured "$work/one"; ls -l "$work"/one/*/result.json) && [ "$before" = "$after" ]; }
 check 'the same command again trains nothing'       again
 
