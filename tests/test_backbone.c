@@ -388,11 +388,28 @@ static void what_does_not_fit_is_said(void **state)
     rejected("{ name: transformer, d_model: 12, window: -1 }", "window");
 }
 
+// Scores of thousands, whose powers of e no number holds: whole and token by token the same, and finite.
+static void scores_of_any_size(void **state)
+{
+    enum { T = 12 };
+    fixture f = fixture_open("{ name: transformer, d_model: 8, heads: 2, layers: 1 }", V, V);
+    fixture_fill(&f, 1, 10);
+    const int *tokens = fixture_tokens(&f, 2, B * T, V);
+    real steps[B * T * 8];
+    const real *whole = fixture_forward(&f, tokens, B, T);
+    fixture_stream(&f, tokens, B, T, T, steps);
+    for (int64_t i = 0; i < B * T * f.D; i++)
+        if (!(fabs((double)whole[i] - (double)steps[i]) <= step_tolerance * fmax(1, fabs((double)whole[i]))))
+            fail_msg("entry %lld: %g and %g", (long long)i, (double)whole[i], (double)steps[i]);
+    fixture_close(&f);
+}
+
 int main(void)
 {
     fixture_start();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_window_is_as_wide_as_it_says),
+        cmocka_unit_test(scores_of_any_size),
         cmocka_unit_test(slopes_are_the_published_ones),
         cmocka_unit_test(relative_positions_do_not_care_where),
         cmocka_unit_test(a_loop_is_a_stack_with_shared_weights),

@@ -121,6 +121,31 @@ static void test_log_after_checkpoint_is_cut(void **state)
     assert_int_equal(entries_of(in_cell(top, "."), false), 3);      // config.yaml, lock, log.jsonl
 }
 
+// A checkpoint vouches for the lines before it, a result for all of them: they reach the disk first.
+static void test_log_is_synced_first(void **state)
+{
+    error unsynced = { 0 }, err = { 0 };
+    store *s = store_open(top, true, memory, &err);
+    run *r;
+    int64_t step = 1;
+    named_array save = { "step", ARRAY_I64, 0, { 0 }, &step };
+    json_t *line = json_pack("{s:i}", "step", 1);
+    assert_int_equal(store_claim(s, "synced", CONFIG, &r, &err), CLAIM_MINE);
+    assert_true(run_log(r, line, &err));
+    file_fault_at(1, FAULT_FAIL);
+    assert_false(run_checkpoint(r, &save, 1, NULL, 0, &unsynced));
+    assert_non_null(strstr(unsynced.text, "log.jsonl"));
+    unsynced.text[0] = 0;
+    file_fault_at(1, FAULT_FAIL);
+    assert_false(run_finish(r, RUN_DONE, NULL, line, &unsynced));
+    assert_non_null(strstr(unsynced.text, "log.jsonl"));
+    file_fault_at(0, FAULT_NONE);
+    assert_true(run_checkpoint(r, &save, 1, NULL, 0, &err) && run_finish(r, RUN_DONE, NULL, line, &err));
+    run_close(r);
+    json_decref(line);
+    remove_folder(arena_text(memory, "%s/synced", top));
+}
+
 static void test_reset_of_a_failed_run(void **state)
 {
     error err = { 0 };
@@ -325,7 +350,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_a_run_from_claim_to_evaluation), TEST(test_unequal_config), TEST(test_two_processes),
-        TEST(test_log_after_checkpoint_is_cut), TEST(test_reset_of_a_failed_run), TEST(test_reading_writes_nothing),
+        TEST(test_log_after_checkpoint_is_cut), TEST(test_log_is_synced_first),
+        TEST(test_reset_of_a_failed_run), TEST(test_reading_writes_nothing),
         TEST(test_read_only_disk), TEST(test_opening_says_why_not), TEST(test_each), TEST(test_later_format_is_refused),
         TEST(test_store_of_format_1), TEST(test_json),
     };
