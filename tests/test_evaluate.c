@@ -164,8 +164,8 @@ static void steps_do_not_allocate(void **state)
 // of the peak. The second step's gradient is another one, but no weight moves by more than the rate.
 static void rates_are_of_the_step(void **state)
 {
-    bench b = open_bench_of("{ sweep: t, task: { name: word-problem, group: S3 }, train: { lengths: 6, steps: 20, batch: 8, optimizer: "
-                            "{ name: adamw, lr: 0.01, weight_decay: 0 }, schedule: { name: constant, warmup: 5 } }, "
+    bench b = open_bench_of("{ sweep: t, task: { name: word-problem, group: S3 }, train: { lengths: 6, steps: 20, batch: 8, "
+                            "optimizer: { lr: 0.01, weight_decay: 0 }, schedule: { name: constant, warmup: 5 } }, "
                             "evaluate: { lengths: 6 }, model: { name: transformer, d_model: 8, heads: 2 } }", 1);
     const model *m = &b.setup.network->model;
     real *before = arena_take(b.shop.life, (size_t)m->size * sizeof *before);
@@ -216,7 +216,8 @@ static train_end train_in(const char *place, bench *b, train_watcher watch, void
 static json_t *log_in(const char *place, const bench *b)
 {
     error e = {{0}};
-    json_t *log = store_log(store_open(arena_text(b->shop.life, "%s/%s", folder, place), false, b->shop.life, &e), b->cell->id, &e), *line;
+    const store *s = store_open(arena_text(b->shop.life, "%s/%s", folder, place), false, b->shop.life, &e);
+    json_t *log = store_log(s, b->cell->id, &e), *line;
     size_t i;
     assert_non_null(log);
     json_array_foreach(log, i, line) {                      // what differs between equal runs
@@ -240,8 +241,8 @@ static const json_t *last_line(const json_t *log, const char *event)
 static void trains_and_validates_on_their_splits(void **state)
 {
     static const char *const text =
-        "{ sweep: t, task: { name: word-problem, group: S3 }, train: { lengths: { uniform: [6, 6] }, steps: 20, batch: 8, optimizer: "
-        "{ name: adamw, lr: 0.01 }, schedule: { name: linear, warmup: 3 } }, validate: { every: 10, examples: 50 }, "
+        "{ sweep: t, task: { name: word-problem, group: S3 }, train: { lengths: { uniform: [6, 6] }, steps: 20, batch: 8, "
+        "optimizer: { lr: 0.01 }, schedule: { name: linear, warmup: 3 } }, validate: { every: 10, examples: 50 }, "
         "evaluate: { lengths: 6 }, model: { name: transformer, d_model: 8, heads: 2, dropout: 0.1 } }";
     bench b = open_bench_of(text, 1), by_hand = open_bench_of(text, 1);
     assert_int_equal(train_in("splits", &b, NULL, NULL), TRAIN_DONE);
@@ -268,8 +269,9 @@ static void trains_and_validates_on_their_splits(void **state)
 static void stops_early_in_the_last_stage(void **state)
 {
     bench b = open_bench_of("{ sweep: t, task: { name: word-problem, group: S3 }, train: { lengths: [1, 2], steps: 60, batch: 8, "
-                            "advance: { steps: 7 }, stop: { validation_error_below: 1, keep: 4 } }, validate: { every: 5, examples: 50 }, "
-                            "evaluate: { lengths: 6 }, model: { name: transformer, d_model: 8, heads: 2 } }", 1);
+                            "advance: { steps: 7 }, stop: { validation_error_below: 1, keep: 4 } }, "
+                            "validate: { every: 5, examples: 50 }, evaluate: { lengths: 6 }, "
+                            "model: { name: transformer, d_model: 8, heads: 2 } }", 1);
     assert_int_equal(train_in("stops", &b, NULL, NULL), TRAIN_DONE);
     json_t *log = log_in("stops", &b);
     assert_int_equal(json_int_at(last_line(log, "stop"), "step", 0), 10);
@@ -285,7 +287,8 @@ static int64_t begins(const json_t *log, int stage)
     const json_t *line;
     size_t i;
     json_array_foreach(log, i, line)
-        if (strcmp(json_text_at(line, "event", ""), "stage") == 0 && json_int_at(line, "stage", -1) == stage) return json_int_at(line, "step", -1);
+        if (strcmp(json_text_at(line, "event", ""), "stage") == 0 && json_int_at(line, "stage", -1) == stage)
+            return json_int_at(line, "step", -1);
     return -1;
 }
 
@@ -324,15 +327,16 @@ static bool every_seventh(void)
 static void interrupted_is_uninterrupted(void **state)
 {
     static const char *const text =
-        "{ sweep: t, task: { name: word-problem, group: Z2 }, train: { stages: [{ lengths: { uniform: [2, 5] }, advance: { steps: 12 } }, "
-        "{ lengths: { 1: 8, 2: 4 }, advance: { training_error_below: 0.08, average: 0.8, every: 5 } }, { lengths: 5 }], "
-        "steps: 90, optimizer: { lr: 0.01 }, schedule: { name: cosine, warmup: 5 } }, validate: { every: 30, examples: 16 }, "
+        "{ sweep: t, task: { name: word-problem, group: Z2 }, train: { stages: [{ lengths: { uniform: [2, 5] }, "
+        "advance: { steps: 12 } }, { lengths: { 1: 8, 2: 4 }, advance: { training_error_below: 0.08, average: 0.8, every: 5 } }, "
+        "{ lengths: 5 }], steps: 90, optimizer: { lr: 0.01 }, schedule: { name: cosine, warmup: 5 } }, validate: { every: 30, examples: 16 }, "
         "evaluate: { lengths: 6 }, model: { name: psm-softmax, d_model: 8, heads: 2, dropout: 0.1, shared: until-last-stage } }";
     bench whole = open_bench_of(text, 1);
     assert_int_equal(train_in("whole", &whole, NULL, NULL), TRAIN_DONE);
     json_t *right = log_in("whole", &whole);
     const int64_t looks = begins(right, 2) - 12;            // the running error is looked at every five steps of the stage
-    if (begins(right, 1) != 12 || !(looks > 5 && looks < 68 && looks % 5 == 0)) fail_msg("the last stage begins %lld steps late", (long long)looks);
+    if (begins(right, 1) != 12 || !(looks > 5 && looks < 68 && looks % 5 == 0))
+        fail_msg("the last stage begins %lld steps late", (long long)looks);
     for (bool done = false; !done;) {
         bench part = open_bench_of(text, 2);
         const model *m = &part.setup.network->model;

@@ -16,7 +16,7 @@
 #include "base/file.h"
 
 static arena *memory;
-static char folder[] = "/tmp/scanbench-test-file-XXXXXX";
+static char folder[256];
 static char old_text[5000], new_text[9000];
 
 static const char *in_folder(const char *name) { return arena_text(memory, "%s/%s", folder, name); }
@@ -340,6 +340,7 @@ static int set_up(void **state)
     memory = arena_new();
     for (size_t i = 0; i < sizeof old_text; i++) old_text[i] = (char)(i % 251);
     for (size_t i = 0; i < sizeof new_text; i++) new_text[i] = (char)(i % 241 + 1);
+    snprintf(folder, sizeof folder, "%s/scanbench-test-file-XXXXXX", getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp");
     return mkdtemp(folder) ? 0 : -1;
 }
 

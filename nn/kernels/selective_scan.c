@@ -15,14 +15,14 @@ INLINE void exp2_decays(int n, const vec *x, vec *y)
     EACH(r[i] = vec_max(all(-126), x[i]);)
     EACH(y[i] = r[i] + magic;)
     EACH(r[i] -= y[i] - magic;)
-    EACH(y[i] = (vec)((ivec)y[i] << 23);)
+    EACH(y[i] = (vec)((uvec)y[i] << 23);)
     vec p[TOGETHER];
     EACH(p[i] = all(0x1.5bba14p-10f) * r[i] + all(0x1.3cea88p-7f);)
     EACH(p[i] = p[i] * r[i] + all(0x1.c6b752p-5f);)
     EACH(p[i] = p[i] * r[i] + all(0x1.ebf9bcp-3f);)
     EACH(p[i] = p[i] * r[i] + all(0x1.62e42ap-1f);)
     EACH(p[i] = p[i] * r[i] + all(1);)
-    EACH(y[i] = (vec)((ivec)p[i] + (ivec)y[i]);)
+    EACH(y[i] = (vec)((uvec)p[i] + (uvec)y[i]);)
 }
 
 // The statements for all states, TOGETHER at a time: k is the first of n.

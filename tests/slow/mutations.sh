@@ -5,6 +5,7 @@
 tree=$work/tree build=$work/build
 minutes=5                                       # a test that takes longer has found nothing
 ulimit -c 0
+export TMPDIR="$work"                           # what red tests leave behind
 
 mkdir "$tree" "$work/faults"
 (cd "$ROOT" && tar cf - --exclude=./.git --exclude=./build --exclude=".${BUILD#"$ROOT"}" .) | tar xf - -C "$tree"
@@ -23,7 +24,12 @@ replace='{ line = $0; at = index(line, ENVIRON["FROM"])
               line = substr(line, 1, at - 1) ENVIRON["TO"] substr(line, at + size) }
     print line } END { exit count != 1 }'
 
-make() { ninja -C "$build" $(printf 'tests/%s ' "$@") >"$work/build.log" 2>&1 || { echo 'does not compile:'; tail -n 30 "$work/build.log"; return 1; }; }
+make() {
+    ninja -C "$build" $(printf 'tests/%s ' "$@") >"$work/build.log" 2>&1 && return
+    echo 'does not compile:'
+    tail -n 30 "$work/build.log"
+    return 1
+}
 
 # Is one of these tests red?
 red() {
@@ -53,9 +59,8 @@ found() {
 }
 
 all=$(for file in "$work"/faults/*.tests; do cat "$file"; echo; done | tr ' ' '\n' | sort -u)
-green() {
-    make $all && echo "$all" | xargs -P "$(nproc)" -I{} sh -c "timeout ${minutes}m '$build/tests/{}' >'$work/{}.log' 2>&1 </dev/null || { echo '{} is red'; grep '^not ok' '$work/{}.log'; exit 1; }"
-}
+one="timeout ${minutes}m '$build/tests/{}' >'$work/{}.log' 2>&1 </dev/null || { cat '$work/{}.log'; exit 1; }"
+green() { make $all && echo "$all" | xargs -P "$(nproc)" -I{} sh -c "$one"; }
 check 'without a fault every test is green'     green
 [ $failures = 0 ] || finish
 
