@@ -169,6 +169,15 @@ static void put_overlap(FILE *t, const model_summary *m, arena *a)
         fprintf(t, "%sunder 1 %% seen from length %d on", ftell(t) > 0 ? "; " : "", m->novel_from);
 }
 
+static void put_depth(FILE *t, const model_summary *m, arena *a)
+{
+    for (int i = 0; i < m->n_runs; i++)
+        if (m->runs[i]->agg_depth && *m->runs[i]->agg_depth) {
+            fprintf(t, "most applications in sequence behind a prediction: %s", m->runs[i]->agg_depth);
+            return;
+        }
+}
+
 // Says it once where all models agree, else by model. (Models agree who were given the same task for as long.)
 static void note_shared(FILE *f, const summary *s, table_format format, const char *what,
     void (*put)(FILE *, const model_summary *, arena *))
@@ -344,6 +353,7 @@ void table_notes(FILE *f, const summary *s, table_format format, const table_opt
     note_rule(f, s, format);
     note_shared(f, s, format, "Floors", put_floors);
     note_shared(f, s, format, "Overlap", put_overlap);
+    note_shared(f, s, format, "Depth of Agg", put_depth);
     if (s->head.selection)
         note(f, format, "%s", s->head.selection);
     note_missing(f, s, format);

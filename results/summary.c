@@ -127,8 +127,26 @@ static int64_t steps_to_solve(const json_t *curve, const solved_rule *rule)
     return -1;
 }
 
+// [[length, depth], …] → the lengths at which the depth is greater than before.
+static const char *depth_text(const json_t *depths, arena *a)
+{
+    const char *text = "";
+    json_int_t before = -1;
+    size_t i;
+    json_t *pair;
+    json_array_foreach(depths, i, pair) {
+        const json_int_t depth = json_integer_value(json_array_get(pair, 1));
+        if (depth > before)
+            text = arena_text(a, "%s%s%lld at %lld", text, *text ? ", " : "", (long long)depth,
+                              (long long)json_integer_value(json_array_get(pair, 0)));
+        before = depth > before ? depth : before;
+    }
+    return text;
+}
+
 static void read_result(run_summary *r, const json_t *result, arena *a)
 {
+    r->agg_depth = depth_text(json_at(result, "cost.agg_depth"), a);
     r->reason = arena_copy(a, json_text_at(result, "status.reason", ""));
     r->steps = json_int_at(result, "measured.steps", -1);
     r->stage_reached = (int)json_int_at(result, "measured.stage_reached", -1);

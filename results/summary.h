@@ -59,6 +59,7 @@ typedef struct run_summary {
     // optimizer steps; −1: not known, never. Solved on validation: the rule met at its length
     int64_t steps, steps_to_solve;
     int     stage_reached, novel_from;                  // −1: not known
+    const char *agg_depth;                              // of PSM: "5 at 18, 7 at 36": where its depth grows; "": no such thing
     double  train_seconds, tokens_per_second, parameters, state_bytes, peak_bytes, flops;   // NaN: not known
 } run_summary;
 

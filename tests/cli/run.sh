@@ -7,6 +7,7 @@ count_cells() { ls "$1" | grep -c '^word-problem'; }
 
 check 'the smoke sweep runs'                        run "$work/one" --threads 1 --jobs 2
 check 'its table stands on standard output'         says "$work/out" psm-softmax
+check '  with the depth of Agg'                     says "$work/out" 'Depth of Agg'
 check 'its figure is named'                         says "$work/out" "figure: $work/one/figures/smoke.png"
 check 'the figure is a whole PNG'                   sh -c "tail -c 8 '$work/one/figures/smoke.png' | grep -q IEND"
 six() { [ "$(count_cells "$work/one")" = 6 ]; }
