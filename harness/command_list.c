@@ -29,7 +29,7 @@ static void fill_shelves(shelf shelves[SHELVES])
 static void print_shelf(const shelf *s)
 {
     printf("%s\n", s->name);
-    for (int i = 0; i < s->family->n; i++) printf("  %-16s %s\n", s->family->entries[i]->name, s->family->entries[i]->summary);
+    for (int i = 0; i < s->family->n; i++) printf("  %-20s %s\n", s->family->entries[i]->name, s->family->entries[i]->summary);
 }
 
 static void print_task(const task *t)
