@@ -9,6 +9,7 @@
 #include "harness/arrays.h"
 #include "harness/result.h"
 #include "harness/signals.h"
+#include "harness/stages.h"
 #include "results/json.h"
 
 typedef struct job {
@@ -79,6 +80,21 @@ static bool load_weights(job *j, int stage_reached)
            error_set(&j->error, "%s: no checkpoint to evaluate: train it again with --retry all", run_folder(j->run));
 }
 
+// False when interrupted.
+static bool add_slices(const job *j, json_t *counts, double draws)
+{
+    const cell_options *o = &j->cell->variant->options;
+    for (int i = 0; i < o->evaluate.slices.n; i++) {
+        const slice_options *s = (const slice_options *)o->evaluate.slices.items + i;
+        const dataset *data = datasets_find(&j->setup.data, &s->task);
+        if (i == 0) json_object_set_new(counts, "slices", json_array());
+        evaluation e;
+        if (!evaluate(&e, j->setup.network, data, SPLIT_TEST, &s->length, 1, o->evaluate.examples, &j->shop)) return false;
+        json_array_append_new(json_object_get(counts, "slices"), slice_json(&e, data, slice_name(o, i, j->shop.life), draws));
+    }
+    return true;
+}
+
 static bool evaluate_cell(job *j, bool *interrupted)
 {
     const cell_options *o = &j->cell->variant->options;
@@ -91,11 +107,17 @@ static bool evaluate_cell(job *j, bool *interrupted)
     int *lengths;
     evaluation e;
     const int n = evaluate_lengths(&o->evaluate, j->shop.life, &lengths);
-    if (!evaluate(&e, &j->setup, SPLIT_TEST, lengths, n, o->evaluate.examples, &j->shop)) {
+    const double draws = train_distinct(&o->train, end.examples);
+    if (!evaluate(&e, j->setup.network, &j->setup.data.base, SPLIT_TEST, lengths, n, o->evaluate.examples, &j->shop)) {
         *interrupted = true;
         return true;
     }
-    json_t *counts = evaluation_json(&e, &j->setup, end.examples);
+    json_t *counts = evaluation_json(&e, &j->setup.data.base, draws);
+    if (!add_slices(j, counts, draws)) {
+        json_decref(counts);
+        *interrupted = true;
+        return true;
+    }
     const bool written = run_evaluation(j->run, j->cell->evaluation, counts, &j->error);
     json_decref(counts);
     return written;

@@ -5,6 +5,7 @@
 #include "harness/command.h"
 #include "harness/progress.h"
 #include "harness/runner.h"
+#include "harness/stages.h"
 #include "harness/train.h"
 #include "nn/cpu.h"
 #include "nn/gemm.h"
@@ -42,7 +43,8 @@ typedef struct measured { double ms, low, gflop, products_ms; int steps; graph_t
 
 static batch bench_batch(const setup *s, const stage *last, const workshop *w)
 {
-    return batch_make(&s->data, SPLIT_TRAIN, stage_longest(last), 0, last->batch[0], w->step);
+    const segment *longest = stage_longest(last);
+    return batch_make(datasets_find(&s->data, longest->task), SPLIT_TRAIN, longest->length, 0, longest->batch, w->step);
 }
 
 static measured measure(const variant *v, const workshop *w, double seconds)

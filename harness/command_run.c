@@ -7,6 +7,7 @@
 #include "harness/estimate.h"
 #include "harness/runner.h"
 #include "harness/select.h"
+#include "harness/stages.h"
 #include "plots/plot.h"
 #include "results/table.h"
 

@@ -5,6 +5,7 @@
 #include "harness/command.h"
 #include "harness/progress.h"
 #include "harness/runner.h"
+#include "harness/stages.h"
 #include "harness/train.h"
 #include "results/grid.h"
 
@@ -23,7 +24,8 @@ static double seconds_a_step(const variant *v)
     for (int i = 0; i < 4; i++) {
         const arena_mark start = arena_save(w.step);
         const double before = progress_clock();
-        const batch b = batch_make(&s.data, SPLIT_TRAIN, stage_longest(&stages[n - 1]), 0, stages[n - 1].batch[0], w.step);
+        const segment *longest = stage_longest(&stages[n - 1]);
+        const batch b = batch_make(datasets_find(&s.data, longest->task), SPLIT_TRAIN, longest->length, 0, longest->batch, w.step);
         train_step(&s, &v->options.train, &b, i, &w, NULL);
         arena_restore(w.step, start);
         if (progress_clock() - before < best) best = progress_clock() - before;

@@ -2,7 +2,9 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 #include "architectures/architecture.h"
+#include "harness/stages.h"
 #include "nn/optimizer.h"
 #include "tasks/task.h"
 
@@ -33,12 +35,29 @@ static const param advance_params[] = {
     INT (advance_options, steps, "auto", 1, INT_MAX, "to the next stage after so many steps"),
     {0}
 };
-static const param stage_params[] = {
-    ONE_OF (stage_options, lengths, NULL, stage_lengths_alternatives, "lengths of this stage, in symbols"),
-    SECTION(stage_options, advance, advance_params, "when the next stage begins"),
+static param segment_params[] = {                       // `of` of the task is set below, as in the tables after it
+    INT      (segment_options, length, NULL, 1, LONGEST, "symbols"),
+    INT      (segment_options, batch, "auto", 1, 1 << 20, "examples a step; auto: train.batch"),
+    REAL     (segment_options, share, "1", 0, 1e9, "of the steps, relative to the other segments'"),
+    OBJECT_OF(segment_options, task, "auto", NULL, "what differs from the task's options, as in { pairs: 4 }"),
+    {0}
+};
+static const param any_segment = A_SECTION(segment_options, segment_params, "examples of one length and task");
+static param stage_params[] = {
+    ONE_OF   (stage_options, lengths, "auto", stage_lengths_alternatives, "lengths of this stage, in symbols"),
+    LIST     (stage_options, segments, "[]", &any_segment, "instead of lengths: a mixture, drawn step by step by share"),
+    OBJECT_OF(stage_options, task, "auto", NULL, "what differs from the task's options in this stage, as in { pairs: 4 }"),
+    SECTION  (stage_options, advance, advance_params, "when the next stage begins"),
     {0}
 };
 static const param any_stage = A_SECTION(stage_options, stage_params, "a stage of training");
+static param slice_params[] = {
+    TEXT     (slice_options, name, "auto", "heads its column; auto: the length and what differs"),
+    INT      (slice_options, length, NULL, 1, LONGEST, "symbols"),
+    OBJECT_OF(slice_options, task, "auto", NULL, "what differs from the task's options, as in { pairs: 4 }"),
+    {0}
+};
+static const param any_slice = A_SECTION(slice_options, slice_params, "another setting of the task");
 
 static const char *const after_words[] = { "last", "any", NULL };
 static const param stop_params[] = {
@@ -67,6 +86,7 @@ static const param evaluate_alternatives[] = {
 static const param evaluate_params[] = {
     ONE_OF(evaluate_options, lengths, NULL, evaluate_alternatives, "lengths evaluated once, at the end, on the test split"),
     INT   (evaluate_options, examples, "2048", 1, 1 << 24, "test examples"),
+    LIST  (evaluate_options, slices, "[]", &any_slice, "other settings of the task, each evaluated by itself"),
     {0}
 };
 static const param solved_params[] = {
@@ -97,6 +117,7 @@ const param *cell_params(void)
         SECTION  (train_options, advance, advance_params, "when the next stage begins"),
         INT      (train_options, steps, NULL, 1, INT_MAX, "training steps in all"),
         INT      (train_options, batch, "64", 1, 1 << 20, "examples a step"),
+        INT      (train_options, examples, "auto", 1, INT_MAX, "size of a finite training set that comes again in every epoch; auto: every batch is new"),
         SECTION  (train_options, stop, stop_params, "stop early"),
         OBJECT_OF(train_options, optimizer, "{ name: adamw }", &optimizer_family, "how weights are updated"),
         OBJECT_OF(train_options, schedule, "{ name: constant }", &schedule_family, "learning rate over the steps"),
@@ -116,89 +137,11 @@ const param *cell_params(void)
         SECTION  (cell_options, plot, plot_params, "the figure"),
         {0}
     };
-    for (param *p = table; p->name; p++) {
-        if (p->offset == offsetof(cell_options, task))  p->of = task_family();
-        if (p->offset == offsetof(cell_options, model)) p->of = architecture_family();
-    }
+    param *const with_objects[] = { table, stage_params, segment_params, slice_params };
+    for (size_t i = 0; i < LEN(with_objects); i++)
+        for (param *p = with_objects[i]; p->name; p++)
+            if (p->type == PARAM_OBJECT) p->of = strcmp(p->name, "model") ? task_family() : architecture_family();
     return table;
-}
-
-// ---- stages
-
-static stage one_stage(arena *a, const advance_options *advance, int n, int batch)
-{
-    stage s = { .n_lengths = n, .length = arena_take(a, 2 * sizeof(int)), .batch = arena_take(a, 2 * sizeof(int)),
-                .training_error_below = advance->training_error_below, .average = advance->average,
-                .every = advance->every, .steps = advance->steps };
-    for (int i = 0; i < 2; i++) s.batch[i] = batch;
-    return s;
-}
-
-static stage uniform_stage(arena *a, const advance_options *advance, const uniform_lengths *u, int batch)
-{
-    stage s = one_stage(a, advance, 1, batch);
-    s.uniform = true;
-    for (int i = 0; i < 2; i++) s.length[i] = ((int *)u->uniform.items)[i];
-    return s;
-}
-
-static stage map_stage(arena *a, const advance_options *advance, const param_map *map)
-{
-    stage s = one_stage(a, advance, map->n, 0);
-    s.length = arena_take(a, map->n * sizeof(int));
-    s.batch  = arena_take(a, map->n * sizeof(int));
-    for (int i = 0; i < map->n; i++) {
-        s.length[i] = map->pair[i][0];
-        s.batch[i]  = map->pair[i][1];
-    }
-    return s;
-}
-
-static stage written_stage(arena *a, const stage_options *o, int batch)
-{
-    if (o->lengths.which == STAGE_UNIFORM) return uniform_stage(a, &o->advance, o->lengths.value, batch);
-    if (o->lengths.which == STAGE_MAP)     return map_stage(a, &o->advance, o->lengths.value);
-    stage s = one_stage(a, &o->advance, 1, batch);
-    s.length[0] = *(int *)o->lengths.value;
-    return s;
-}
-
-int train_stages(const train_options *o, arena *a, stage **stages)
-{
-    const bool listed = o->lengths.value && o->lengths.which == LENGTHS_STAGES;
-    const param_list *lengths = o->lengths.value;
-    const int n = o->stages.n ? o->stages.n : listed ? lengths->n : 1;
-    *stages = arena_take(a, n * sizeof **stages);
-    for (int i = 0; i < n; i++) {
-        if (o->stages.n) {
-            (*stages)[i] = written_stage(a, (const stage_options *)o->stages.items + i, o->batch);
-        } else if (o->lengths.which == LENGTHS_UNIFORM) {
-            (*stages)[i] = uniform_stage(a, &o->advance, o->lengths.value, o->batch);
-        } else {
-            (*stages)[i] = one_stage(a, &o->advance, 1, o->batch);
-            (*stages)[i].length[0] = listed ? ((int *)lengths->items)[i] : *(int *)o->lengths.value;
-        }
-    }
-    return n;
-}
-
-int stage_longest(const stage *s)
-{
-    int longest = s->uniform ? s->length[1] : 0;
-    for (int i = 0; !s->uniform && i < s->n_lengths; i++)
-        if (s->length[i] > longest) longest = s->length[i];
-    return longest;
-}
-
-int train_longest(const train_options *o)
-{
-    arena *a = arena_new();
-    stage *stages;
-    int longest = 0;
-    for (int n = train_stages(o, a, &stages), i = 0; i < n; i++)
-        if (stage_longest(&stages[i]) > longest) longest = stage_longest(&stages[i]);
-    arena_free(a);
-    return longest;
 }
 
 // ---- evaluation
@@ -268,9 +211,30 @@ static bool check_train(const train_options *o, const yaml *tree, diag *d)
     for (int i = 0; i < o->stages.n; i++) {
         const stage_options *s = (const stage_options *)o->stages.items + i;
         good &= check_uniform(&s->lengths, STAGE_UNIFORM, place(tree, "train.stages"), d);
+        if (!s->lengths.value == !s->segments.n)
+            good = fault(d, place(tree, "train.stages"), "a stage has either 'lengths' or 'segments': { lengths: 64 } or { segments: [{ length: 64 }] }");
+        double share = 0;
+        for (int j = 0; j < s->segments.n; j++) share += ((const segment_options *)s->segments.items)[j].share;
+        if (s->segments.n && !(share > 0)) good = fault(d, place(tree, "train.stages"), "the segments' shares are all 0: no step could choose one");
         if (i + 1 < o->stages.n && isnan(s->advance.training_error_below) && s->advance.steps == AUTO_INT)
             good = fault(d, place(tree, "train.stages"), "every stage but the last needs 'advance': { steps: 300 } or { training_error_below: 0.05 }");
     }
+    return good;
+}
+
+// A finite set gives at least one batch to every stage.
+static bool check_examples(const train_options *o, const yaml *tree, diag *d)
+{
+    bool good = true;
+    arena *a = arena_new();
+    stage *stages;
+    for (int n = o->examples == AUTO_INT ? 0 : train_stages(o, a, &stages), i = 0; i < n && good; i++)
+        for (int j = 0; j < stages[i].n && good; j++)
+            if (stages[i].segment[j].batch > o->examples) {
+                diag_error(d, place(tree, "train.examples"), "%d training examples are less than a batch of %d", o->examples, stages[i].segment[j].batch);
+                good = false;
+            }
+    arena_free(a);
     return good;
 }
 
@@ -289,7 +253,8 @@ static bool check_select(const cell_options *o, const yaml *tree, diag *d)
 
 bool cell_options_check(const cell_options *o, const yaml *tree, diag *d)
 {
-    bool good = check_train(&o->train, tree, d) & check_select(o, tree, d);
+    bool good = check_train(&o->train, tree, d) && check_examples(&o->train, tree, d);
+    good &= check_select(o, tree, d);
     if (o->seeds.n == 0) good = fault(d, place(tree, "seeds"), "'seeds' is empty: write at least one, as in [0, 1, 2]");
     if (o->evaluate.lengths.which == EVALUATE_RANGE) {
         const length_range *r = o->evaluate.lengths.value;

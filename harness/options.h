@@ -7,7 +7,8 @@ enum { STAGE_ONE, STAGE_MAP, STAGE_UNIFORM };                                   
 typedef struct uniform_lengths { param_list uniform; } uniform_lengths;               // [shortest, longest]
 
 typedef struct advance_options { double training_error_below, average; int every, steps; } advance_options;
-typedef struct stage_options { param_one_of lengths; advance_options advance; } stage_options;
+typedef struct segment_options { int length, batch; double share; param_object task; } segment_options;
+typedef struct stage_options { param_one_of lengths; param_list segments; param_object task; advance_options advance; } stage_options;
 
 enum { AFTER_LAST, AFTER_ANY };
 typedef struct stop_options { double validation_error_below; int after_stage, keep; } stop_options;
@@ -16,7 +17,7 @@ typedef struct train_options {
     param_one_of    lengths;
     param_list      stages;                     // of stage_options
     advance_options advance;
-    int             steps, batch;
+    int             steps, batch, examples;     // examples: of a finite training set; auto: every batch is new
     stop_options    stop;
     param_object    optimizer, schedule;
 } train_options;
@@ -25,7 +26,8 @@ typedef struct validate_options { int every, examples; } validate_options;
 
 enum { EVALUATE_ONE, EVALUATE_LIST, EVALUATE_RANGE };
 typedef struct length_range { int from, to, step; } length_range;
-typedef struct evaluate_options { param_one_of lengths; int examples; } evaluate_options;
+typedef struct slice_options { const char *name; int length; param_object task; } slice_options;       // another setting of the task
+typedef struct evaluate_options { param_one_of lengths; int examples; param_list slices; } evaluate_options;
 
 typedef struct solved_options { int length; double token_error_below; } solved_options;      // length auto: the longest trained
 enum { SELECT_ONE, SELECT_LIST };                                                     // alternatives of select.grid
@@ -51,15 +53,5 @@ const param *cell_params(void);                 // the table; the families in it
 
 bool cell_options_check(const cell_options *, const yaml *tree, diag *);        // rules across fields; places come from the tree
 
-// What a stage of training does, whichever way it was written.
-typedef struct stage {
-    int    n_lengths, *length, *batch;          // taken in turns, step by step; or, where `uniform`, drawn from [length[0], length[1]]
-    bool   uniform;
-    double training_error_below, average;       // advance when the running error is below; AUTO_REAL: never
-    int    every, steps;                        // looked at every so many steps; advance after so many; AUTO_INT: never
-} stage;
-int train_stages(const train_options *, arena *, stage **);                     // number of stages
-int train_longest(const train_options *);                                       // longest trained length
-int stage_longest(const stage *);
 int evaluate_lengths(const evaluate_options *, arena *, int **);                // ascending, each once
 int solved_length(const cell_options *);

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 #include "harness/build.h"
+#include "harness/stages.h"
 #include "nn/cpu.h"
 #include "nn/gemm.h"
 #include "nn/optimizer.h"
@@ -28,7 +29,7 @@ static json_t *events(const json_t *log, const char *event, const char *const *k
     return out;
 }
 
-static json_t *measured_json(const setup *s, const json_t *log, const train_outcome *out)
+static json_t *measured_json(const cell_options *o, const setup *s, const json_t *log, const train_outcome *out)
 {
     static const char *const stage_keys[] = { "stage", "step", "length", "rate", NULL };
     static const char *const loss_keys[]  = { "step", "loss", "error", NULL };
@@ -37,7 +38,7 @@ static json_t *measured_json(const setup *s, const json_t *log, const train_outc
     const json_t *last = json_array_get(loss, json_array_size(loss) - 1);
     const int stage = (int)json_array_size(stages) - 1;
     enum { FAR = 4096 };                                            // a space this long that is still seen whole has no novel length
-    const int novel = dataset_novel_from(&s->data, (double)out->examples, FAR);
+    const int novel = dataset_novel_from(&s->data.base, train_distinct(&o->train, (double)out->examples), FAR);
     return json_pack("{s:I, s:I, s:i, s:i, s:o, s:o, s:o}", "steps", json_integer_value(json_array_get(last, 0)),
                      "examples", (json_int_t)out->examples, "stage_reached", stage,
                      "novel_from", novel > FAR ? -1 : novel, "stages", stages, "loss_curve", loss,
@@ -92,7 +93,7 @@ static json_t *depth_json(const cell_options *o, const setup *s)
     json_t *depths = json_array();
     int *lengths;
     for (int n = evaluate_lengths(&o->evaluate, memory, &lengths), i = 0; i < n; i++)
-        json_array_append_new(depths, json_pack("[i, i]", lengths[i], a->depth(o->model.options, dataset_tokens(&s->data, lengths[i]))));
+        json_array_append_new(depths, json_pack("[i, i]", lengths[i], a->depth(o->model.options, dataset_tokens(&s->data.base, lengths[i]))));
     arena_free(memory);
     return depths;
 }
@@ -100,7 +101,7 @@ static json_t *depth_json(const cell_options *o, const setup *s)
 static json_t *cost_json(const cell_options *o, const setup *s, const json_t *log, const train_outcome *out)
 {
     const double wall = sum_of(log, "wall");
-    const int tokens = dataset_tokens(&s->data, train_longest(&o->train));
+    const int tokens = dataset_tokens(&s->data.base, train_longest(&o->train));
     json_t *cost = json_pack("{s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:i}", "wall_seconds", json_from_real(wall),
                              "cpu_seconds", json_from_real(sum_of(log, "cpu")),
                              "tokens_per_second", json_from_real(last_tokens(log) / wall), "flops", json_from_real(out->flops),
@@ -135,6 +136,6 @@ static json_t *cell_json(const cell_options *o, int seed)
 
 json_t *result_json(const cell_options *o, int seed, const setup *s, const json_t *log, const train_outcome *out, int threads)
 {
-    return json_pack("{s:i, s:o, s:o, s:o, s:o}", "format", 1, "cell", cell_json(o, seed), "measured", measured_json(s, log, out),
+    return json_pack("{s:i, s:o, s:o, s:o, s:o}", "format", 1, "cell", cell_json(o, seed), "measured", measured_json(o, s, log, out),
                      "cost", cost_json(o, s, log, out), "environment", environment_json(threads));
 }

@@ -14,6 +14,7 @@
 #include "harness/cell.h"
 #include "harness/progress.h"
 #include "harness/signals.h"
+#include "harness/stages.h"
 #include "nn/cpu.h"
 #include "results/json.h"
 #include "results/summary.h"

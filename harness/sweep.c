@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include "harness/stages.h"
 #include "harness/train.h"
 #include "nn/optimizer.h"
 
@@ -27,18 +28,34 @@ static int check_length(const variant *v, const dataset *data, int length, const
 
 static int larger(int a, int b) { return a > b ? a : b; }
 
-// Every length that is trained or evaluated, and whether the model reaches the longest.
-static void check_lengths(const variant *v, const dataset *data, arena *a, diag *d)
+// Slices are told apart by their names.
+static void check_slices(const variant *v, arena *a, diag *d)
 {
     const cell_options *o = &v->options;
-    const char *trained = o->train.stages.n ? "train.stages" : "train.lengths";
+    for (int i = 0; i < o->evaluate.slices.n; i++)
+        for (int j = 0; j < i; j++)
+            if (strcmp(slice_name(o, i, a), slice_name(o, j, a)) == 0)
+                diag_error(d, place(v->tree, arena_text(a, "evaluate.slices.%d", i)), "two slices are called '%s': give one a name of its own, as in name: hard",
+                           slice_name(o, i, a));
+}
+
+// Every length that is trained or evaluated, in its setting of the task, and whether the model reaches the longest.
+static void check_lengths(const variant *v, const datasets *data, arena *a, diag *d)
+{
+    const cell_options *o = &v->options;
+    const slice_options *slice = o->evaluate.slices.items;
     stage *stages;
     int *lengths, tokens = 0;
     for (int n = train_stages(&o->train, a, &stages), i = 0; i < n; i++)
-        for (int j = 0; j < stages[i].n_lengths + stages[i].uniform; j++)
-            tokens = larger(tokens, check_length(v, data, stages[i].length[j], trained, d));
+        for (int j = 0; j < stages[i].n; j++) {
+            const segment *s = &stages[i].segment[j];
+            tokens = larger(tokens, check_length(v, datasets_find(data, s->task), s->length, o->train.stages.n ? "train.stages" : "train.lengths", d));
+        }
     for (int n = evaluate_lengths(&o->evaluate, a, &lengths), i = 0; i < n; i++)
-        tokens = larger(tokens, check_length(v, data, lengths[i], "evaluate.lengths", d));
+        tokens = larger(tokens, check_length(v, &data->base, lengths[i], "evaluate.lengths", d));
+    for (int i = 0; i < o->evaluate.slices.n; i++)
+        tokens = larger(tokens, check_length(v, datasets_find(data, &slice[i].task), slice[i].length, "evaluate.slices", d));
+    check_slices(v, a, d);
     const architecture *arch = (const architecture *)o->model.type;
     if (arch->fits) arch->fits(o->model.options, tokens, o->model.at, d);
 }
@@ -49,10 +66,10 @@ static bool variant_check(const variant *v, diag *d)
     const int before = diag_errors(d);
     const cell_options *o = &v->options;
     arena *a = arena_new();
-    dataset data;
-    if (cell_options_check(o, v->tree, d) && dataset_open(&data, &o->task, 0, a, d)) {
+    datasets data;
+    if (cell_options_check(o, v->tree, d) && datasets_open(&data, o, 0, a, d)) {
         check_lengths(v, &data, a, d);
-        const task_size size = data.task->size(data.self);
+        const task_size size = data.base.task->size(data.base.self);
         const common_options *common = o->model.options;
         if (common->tie && size.input != size.output)
             diag_error(d, o->model.at, "'tie' needs equal vocabularies, the task has %d input and %d output symbols", size.input, size.output);
@@ -63,8 +80,10 @@ static bool variant_check(const variant *v, diag *d)
 
 static bool variant_read(variant *v, arena *a, diag *d)
 {
+    const int before = diag_errors(d);
+    v->tree = datasets_tree(v->tree, a, d);
     param_defaults(cell_params(), &v->options, a);
-    if (!param_read(cell_params(), &v->options, v->tree, "the sweep", a, d)) return false;
+    if (!param_read(cell_params(), &v->options, v->tree, "the sweep", a, d) || diag_errors(d) > before) return false;
     v->text = param_print(cell_params(), &v->options, PRINT_ALL, a);
     return variant_check(v, d);
 }
@@ -101,6 +120,11 @@ static const char *evaluation_text(const cell_options *o, arena *a)
     const int n = evaluate_lengths(&o->evaluate, a, &lengths);
     char *text = arena_text(a, "split: test, examples: %d, version: %d, lengths:", o->evaluate.examples, EVALUATION_VERSION);
     for (int i = 0; i < n; i++) text = arena_text(a, "%s %d", text, lengths[i]);
+    for (int i = 0; i < o->evaluate.slices.n; i++) {
+        const slice_options *s = (const slice_options *)o->evaluate.slices.items + i;
+        text = arena_text(a, "%s, slice %s: %d %s", text, slice_name(o, i, a), s->length,
+                          s->task.type ? param_print_object(&s->task, PRINT_CHANGED, a) : "");
+    }
     return text;
 }
 
@@ -131,8 +155,8 @@ cell *cell_read(const char *text, int seed, arena *a, diag *d)
 
 bool setup_open(setup *s, const cell_options *o, int seed, arena *life, diag *d)
 {
-    if (!dataset_open(&s->data, &o->task, seed, life, d)) return false;
-    s->size = s->data.task->size(s->data.self);
+    if (!datasets_open(&s->data, o, (uint64_t)seed, life, d)) return false;
+    s->size = s->data.base.task->size(s->data.base.self);
     s->network = network_open(&o->model, s->size.input, s->size.output, life);
     return true;
 }

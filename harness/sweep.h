@@ -2,8 +2,7 @@
 // reported with its place.
 #pragma once
 #include "architectures/architecture.h"
-#include "harness/options.h"
-#include "tasks/task.h"
+#include "harness/datasets.h"
 
 // What is common to all seeds of a model at a grid point.
 typedef struct variant {
@@ -38,6 +37,6 @@ sweep *sweep_load(const char *path, arena *, diag *);                           
 // One variant from the text that a parent wrote, one cell of it: what a cell's process trains.
 cell  *cell_read(const char *text, int seed, arena *, diag *);
 
-typedef struct setup { dataset data; task_size size; network *network; } setup;
+typedef struct setup { datasets data; task_size size; network *network; } setup;
 bool   setup_open(setup *, const cell_options *, int seed, arena *life, diag *);  // the data and a network without weights
 int64_t variant_parameters(const variant *);                                    // weights of the model

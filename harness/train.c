@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 #include "harness/arrays.h"
+#include "harness/stages.h"
 #include "nn/optimizer.h"
 #include "results/json.h"
 
@@ -22,6 +23,7 @@ typedef struct trainer {
     const workshop *shop;
     int seed, n_stages;
     stage *stage;
+    int epoch;                          // batches after which this stage's come again; 0: never
     progress p;
     double checkpoint_every, last_checkpoint, wall, cpu;
     error *error;
@@ -45,7 +47,7 @@ step_result train_step(const setup *s, const train_options *o, const batch *b, i
     model *m = &s->network->model;
     graph g = { .step = w->step, .team = w->team, .backend = w->backend, .record = true, .timing = timing };
     model_clear_grad(m);
-    nn_dropout_key(&g, s->data.seed, (uint64_t)step);
+    nn_dropout_key(&g, s->data.base.seed, (uint64_t)step);
     const head_loss h = batch_loss(b, s->network, &g);
     const double loss = (double)tensor_data(h.loss)[0];
     int wrong = 0;
@@ -53,18 +55,6 @@ step_result train_step(const setup *s, const train_options *o, const batch *b, i
     graph_backward(&g, h.loss);
     const double norm = opt->update(o->optimizer.options, m, w->team, &rate, &count);
     return (step_result){ .loss = loss, .error = (double)wrong / b->supervised, .norm = norm };
-}
-
-static int step_length(const trainer *t, const stage *s, int *B)
-{
-    if (!s->uniform) {
-        const int i = (int)(t->p.stage_step % s->n_lengths);
-        *B = s->batch[i];
-        return s->length[i];
-    }
-    *B = s->batch[0];
-    rng r = rng_start((const uint64_t[]){ (uint64_t)t->seed, RNG_LENGTHS, (uint64_t)t->p.step }, 3);
-    return s->length[0] + (int)rng_below(&r, (uint64_t)(s->length[1] - s->length[0] + 1));
 }
 
 // ---- the log
@@ -86,7 +76,7 @@ static double rate_at(const trainer *t, int64_t step)
 static bool log_stage(trainer *t)
 {
     return log_line(t, json_pack("{s:s, s:I, s:I, s:i, s:o}", "event", "stage", "stage", (json_int_t)t->p.stage, "step", (json_int_t)t->p.step,
-                                 "length", stage_longest(&t->stage[t->p.stage]), "rate", json_from_real(rate_at(t, t->p.step))));
+                                 "length", stage_longest(&t->stage[t->p.stage])->length, "rate", json_from_real(rate_at(t, t->p.step))));
 }
 
 // A line for the steps since the last one: their mean loss and error. Times are what differs between equal runs.
@@ -107,12 +97,13 @@ static bool log_window(trainer *t)
 
 static bool validate(trainer *t, double *token_error)
 {
-    const int length = stage_longest(&t->stage[t->p.stage]);
+    const segment *longest = stage_longest(&t->stage[t->p.stage]);
+    const int length = longest->length;
     const arena_mark start = arena_save(t->shop->life);
     workshop whole = *t->shop;              // a validation is not interrupted: a checkpoint lies before it or behind it
     whole.stopped = NULL;
     evaluation e;
-    evaluate(&e, t->setup, SPLIT_VALIDATION, &length, 1, t->options->validate.examples, &whole);
+    evaluate(&e, t->setup->network, datasets_find(&t->setup->data, longest->task), SPLIT_VALIDATION, &length, 1, t->options->validate.examples, &whole);
     const tally *c = e.length;
     *token_error = evaluation_error(&e, length);
     json_t *line = json_pack("{s:s, s:I, s:i, s:o, s:o, s:o, s:o}", "event", "validation", "step", (json_int_t)t->p.step, "length", length,
@@ -181,19 +172,34 @@ static double flops_of(const graph_timing *timing)
     return 3 * sum;                                                 // backward: twice the forward products
 }
 
+static int largest_batch(const stage *s)
+{
+    int most = 0;
+    for (int i = 0; i < s->n; i++) most = s->segment[i].batch > most ? s->segment[i].batch : most;
+    return most;
+}
+
+// In a finite set the batch's turn is its address, so that an epoch is the last one again, in the same order.
 static step_result one_step(trainer *t, double *tokens)
 {
-    int B;
-    const int length = step_length(t, &t->stage[t->p.stage], &B);
+    const int64_t turn = t->epoch ? t->p.stage_step % t->epoch : t->p.stage_step;
+    const segment s = stage_segment(&t->stage[t->p.stage], t->seed, turn, t->epoch ? turn : t->p.step);
+    const int64_t first = t->epoch ? turn * largest_batch(&t->stage[t->p.stage]) : t->p.examples;
     const arena_mark start = arena_save(t->shop->step);
     graph_timing *timing = arena_zero(t->shop->step, op_list_length * sizeof *timing);
-    const batch b = batch_make(&t->setup->data, SPLIT_TRAIN, length, t->p.examples, B, t->shop->step);
+    const batch b = batch_make(datasets_find(&t->setup->data, s.task), SPLIT_TRAIN, s.length, first, s.batch, t->shop->step);
     const step_result r = train_step(t->setup, &t->options->train, &b, t->p.step, t->shop, timing);
     t->p.flops += flops_of(timing);
     arena_restore(t->shop->step, start);
-    t->p.examples += B;
+    t->p.examples += s.batch;
     t->p.tokens += *tokens = (double)b.B * b.T;
     return r;
+}
+
+static void find_epoch(trainer *t)
+{
+    const int examples = t->options->train.examples;
+    t->epoch = examples == AUTO_INT ? 0 : stage_epoch(&t->stage[t->p.stage], t->seed, examples);
 }
 
 static bool enter_stage(trainer *t, int64_t stage)
@@ -201,6 +207,7 @@ static bool enter_stage(trainer *t, int64_t stage)
     t->p.stage = stage;
     t->p.stage_step = 0;
     network_stage(t->setup->network, (int)stage, t->n_stages, true);
+    find_epoch(t);
     return log_stage(t);
 }
 
@@ -253,7 +260,7 @@ static train_end train_loop(trainer *t, train_watcher watch, void *data, char re
         t->p.window_loss += r.loss;
         t->p.window_error += r.error;
         const train_progress now = { t->p.step, t->options->train.steps, (int)stage, t->n_stages,
-                                     stage_longest(&t->stage[stage]), r.loss, r.error, tokens };
+                                     stage_longest(&t->stage[stage])->length, r.loss, r.error, tokens };
         if (watch) watch(&now, data);
         if (!advance(t, &r) || (t->p.step % LOG_EVERY == 0 && !log_window(t))) return TRAIN_ERROR;
         if (!look_at_validation(t)) return TRAIN_ERROR;
@@ -277,6 +284,7 @@ train_outcome train(run *r, const cell_options *o, const setup *s, int seed, dou
     }
     if (resumed) {
         network_stage(s->network, (int)t.p.stage, t.n_stages, false);
+        find_epoch(&t);
     } else {
         network_init(s->network, (uint64_t)seed);
         if (!enter_stage(&t, 0)) return out;

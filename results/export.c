@@ -1,4 +1,4 @@
-// Tidy data: one record a run and length, nothing summarised, so that any other program can make its own tables.
+// Tidy data: one record a run and length or slice, nothing summarised, so that any other program can make its own tables.
 #include <math.h>
 #include <string.h>
 #include "results/table.h"
@@ -46,12 +46,14 @@ static json_t *run_record(const summary *s, const run_summary *r)
     return o;
 }
 
-// l NULL: a run without an evaluation still has its record, with nulls, so that nobody takes it for absent.
-static void add_length(json_t *o, const run_summary *r, const length_counts *l)
+// slice: its name, or "" for a length of the sweep's own task. l NULL: a run without an evaluation still has its record, with
+// nulls, so that nobody takes it for absent.
+static void add_length(json_t *o, const length_counts *l, const char *slice)
 {
     static const length_counts none = { .counts = { NAN, NAN, NAN, NAN, NAN }, .last_errors = NAN, .loss = NAN, .overlap = NAN };
     const length_counts *c = l ? l : &none;
-    const interval in = l ? run_interval(r, TOKEN_ERROR, l->length) : (interval){ NAN, NAN };
+    const interval in = l ? counts_interval(l, TOKEN_ERROR) : (interval){ NAN, NAN };
+    add(o, "slice", json_string(slice));
     add(o, "length", l ? json_integer(l->length) : json_null());
     add(o, "sequences", count_or_null(c->counts.sequences));
     add(o, "supervised", count_or_null(c->counts.supervised));
@@ -107,9 +109,10 @@ bool table_export(FILE *f, const summary *s, bool jsonl)
     bool heading = true;
     for (int i = 0; i < s->n_runs; i++) {
         const run_summary *r = s->runs[i];
-        for (int j = 0; j < (r->n_lengths ? r->n_lengths : 1); j++) {
+        for (int j = 0; j < (r->n_lengths ? r->n_lengths : 1) + r->n_slices; j++) {
+            const slice_counts *slice = j < r->n_slices ? &r->slices[j] : NULL;
             json_t *record = run_record(s, r);
-            add_length(record, r, r->n_lengths ? &r->lengths[j] : NULL);
+            add_length(record, slice ? &slice->at : r->n_lengths ? &r->lengths[j - r->n_slices] : NULL, slice ? slice->name : "");
             put_record(f, record, jsonl, &heading, s->arena);
         }
     }

@@ -72,6 +72,17 @@ static void read_floors(run_summary *r, const json_t *const *from, arena *a)
     }
 }
 
+static void read_slices(run_summary *r, const json_t *slices, arena *a)
+{
+    size_t i;
+    json_t *slice;
+    r->slices = arena_zero(a, (json_array_size(slices) + 1) * sizeof *r->slices);
+    json_array_foreach(slices, i, slice) {
+        r->slices[r->n_slices].name = arena_copy(a, json_text_at(slice, "name", ""));
+        read_length(&r->slices[r->n_slices++].at, slice, r->sequences);
+    }
+}
+
 static int by_json_length(const void *a, const void *b)
 {
     const json_int_t x = json_int_at(*(const json_t *const *)a, "length", 0);
@@ -93,6 +104,7 @@ static void read_evaluation(run_summary *r, const json_t *e, arena *a)
     for (int i = 0; i < r->n_lengths; i++)
         read_length(&r->lengths[i], sorted[i], r->sequences);
     read_floors(r, sorted, a);
+    read_slices(r, json_at(e, "slices"), a);
     int n_first;
     r->first_position = (int)json_int_at(e, "positions.first", 1);
     r->position_errors = read_reals(json_at(e, "positions.position_errors"), &r->n_positions, a);
@@ -214,13 +226,16 @@ const length_counts *run_at(const run_summary *r, int length)
     return NULL;
 }
 
-double run_error(const run_summary *r, metric m, int length)
+const slice_counts *run_slice(const run_summary *r, const char *name)
 {
-    if (r->state == CELL_DIVERGED)
-        return INFINITY;
-    const length_counts *l = run_at(r, length);
-    if (!l)
-        return NONE;
+    for (int i = 0; i < r->n_slices; i++)
+        if (strcmp(r->slices[i].name, name) == 0)
+            return &r->slices[i];
+    return NULL;
+}
+
+double counts_error(const length_counts *l, metric m)
+{
     const error_counts *c = &l->counts;
     switch (m) {
     case TOKEN_ERROR:    return c->errors / c->supervised;
@@ -232,14 +247,25 @@ double run_error(const run_summary *r, metric m, int length)
     return NONE;
 }
 
-interval run_interval(const run_summary *r, metric m, int length)
+interval counts_interval(const length_counts *l, metric m)
 {
-    const length_counts *l = run_at(r, length);
-    if (!l || m == LOSS || isnan(run_error(r, m, length)))
+    if (m == LOSS || isnan(counts_error(l, m)))
         return (interval){ NONE, NONE };
     if (m == TOKEN_ERROR)
         return clustered_interval(&l->counts, Z95);
     return wilson(m == LAST_ERROR ? l->last_errors : l->counts.sequence_errors, l->counts.sequences, Z95);
+}
+
+double run_error(const run_summary *r, metric m, int length)
+{
+    const length_counts *l = run_at(r, length);
+    return r->state == CELL_DIVERGED ? (double)INFINITY : l ? counts_error(l, m) : NONE;
+}
+
+interval run_interval(const run_summary *r, metric m, int length)
+{
+    const length_counts *l = run_at(r, length);
+    return l ? counts_interval(l, m) : (interval){ NONE, NONE };
 }
 
 // ---- a model over its seeds

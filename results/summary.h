@@ -40,6 +40,8 @@ typedef struct length_counts {
     double       overlap;               // expected share of these test examples seen in training; NaN: unknown
 } length_counts;
 
+typedef struct slice_counts { const char *name; length_counts at; } slice_counts;       // another setting of the task
+
 typedef struct run_summary {
     const char *id, *label, *group, *reason;            // reason: of a failed or diverged run, else ""
     int64_t     seed;
@@ -49,6 +51,8 @@ typedef struct run_summary {
     solved_rule rule;
     int            n_lengths;
     length_counts *lengths;                             // [n_lengths], ascending
+    int            n_slices;
+    slice_counts  *slices;                              // [n_slices], in the order of the sweep file
     int     n_positions, first_position;                // 0: errors by position were not kept
     // [n_positions] sequences wrong at this position; wrong here first (may be NULL)
     double *position_errors, *first_errors;
@@ -116,6 +120,9 @@ const length_counts *run_at(const run_summary *, int length);                   
 double   run_error(const run_summary *, metric, int length);                     // ∞ for a diverged run, NaN where not evaluated
 interval run_interval(const run_summary *, metric, int length);                  // 95 %; NaN, NaN where there is none (loss)
 spread   model_error(const model_summary *, metric, int length, arena *);
+const slice_counts *run_slice(const run_summary *, const char *name);            // NULL: not evaluated there
+double   counts_error(const length_counts *, metric);                            // of one length or slice
+interval counts_interval(const length_counts *, metric);                         // as run_interval
 int      model_nearest(const model_summary *, int length);                       // the evaluated length nearest to one; 0: none
 double   model_overlap(const model_summary *, int length);                       // NaN: not known
 bool     model_learned(const model_summary *);          // at least half of its seeds meet the rule; true where there is none

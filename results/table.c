@@ -121,21 +121,25 @@ static const char *cell_solved(const model_summary *m, const column *c, const la
 }
 
 // Median [min–max] over seeds; of one seed its value (95 % interval over test sequences).
+static const char *spread_text(const spread *s, interval of_one, arena *a)
+{
+    const char *middle = table_number(s->median, a);
+    const interval in = s->n == 1 ? of_one : (interval){ s->low, s->high };
+    if (s->n == 0 || isnan(in.low) || (isinf(s->low) && isinf(s->high)))
+        return middle;
+    return arena_text(a, s->n == 1 ? "%s (%s–%s)" : "%s [%s–%s]", middle, table_number(in.low, a), table_number(in.high, a));
+}
+
 static const char *cell_error(const model_summary *m, const column *c, const layout *l)
 {
     const int length = length_for(m, c->times);
     const spread s = model_error(m, l->metric, length, l->arena);
-    const char *middle = table_number(s.median, l->arena);
-    if (s.n == 0 || (isinf(s.low) && isinf(s.high)))
-        return middle;
-    interval in = { s.low, s.high };
+    interval of_one = { (double)NAN, (double)NAN };
     for (int i = 0; s.n == 1 && i < m->n_runs; i++)
         if (!isnan(run_error(m->runs[i], l->metric, length)))
-            in = run_interval(m->runs[i], l->metric, length);
-    const char *text = isnan(in.low) ? middle
-        : arena_text(l->arena, s.n == 1 ? "%s (%s–%s)" : "%s [%s–%s]", middle, table_number(in.low, l->arena),
-            table_number(in.high, l->arena));
-    return c->times < 0 && !l->one_length ? arena_text(l->arena, "%s at %d", text, length) : text;
+            of_one = run_interval(m->runs[i], l->metric, length);
+    const char *text = spread_text(&s, of_one, l->arena);
+    return s.n && c->times < 0 && !l->one_length ? arena_text(l->arena, "%s at %d", text, length) : text;
 }
 
 static const char *cell_horizon(const model_summary *m, const column *c, const layout *l)
@@ -257,6 +261,66 @@ static void print_columns(FILE *f, const layout *l, const column *columns, int n
     grid_print(f, g, format, colour);
 }
 
+// ---- a column a slice
+
+// Every slice that a run was evaluated at, in the order first seen.
+static int slice_names(const summary *s, const char **names, int room)
+{
+    int n = 0;
+    for (int i = 0; i < s->n_runs; i++)
+        for (int j = 0; j < s->runs[i]->n_slices; j++) {
+            bool seen = n == room;
+            for (int k = 0; k < n; k++)
+                seen |= strcmp(names[k], s->runs[i]->slices[j].name) == 0;
+            if (!seen)
+                names[n++] = s->runs[i]->slices[j].name;
+        }
+    return n;
+}
+
+static const char *slice_text(const model_summary *m, const char *name, const layout *l)
+{
+    double *x = arena_take(l->arena, ((size_t)m->n_runs + 1) * sizeof *x);
+    interval of_one = { (double)NAN, (double)NAN };
+    int n = 0;
+    for (int i = 0; i < m->n_runs; i++) {
+        const slice_counts *slice = run_slice(m->runs[i], name);
+        if (!slice && m->runs[i]->state != CELL_DIVERGED)
+            continue;
+        x[n++] = slice ? counts_error(&slice->at, l->metric) : (double)INFINITY;
+        if (slice)
+            of_one = counts_interval(&slice->at, l->metric);
+    }
+    const spread s = { n, median_of(x, n), quantile_of(x, n, 0), quantile_of(x, n, 1) };
+    return spread_text(&s, of_one, l->arena);
+}
+
+static void print_slices(FILE *f, const layout *l, table_format format, bool colour)
+{
+    enum { ROOM = 32 };
+    const char *names[ROOM];
+    const int n = slice_names(l->s, names, ROOM), front = l->groups ? 2 : 1;
+    if (n == 0)
+        return;
+    grid *g = grid_new(front + n, l->arena);
+    grid_column(g, 0, "model", true);
+    if (l->groups)
+        grid_column(g, 1, "grid point", true);
+    for (int i = 0; i < n; i++)
+        grid_column(g, front + i, arena_text(l->arena, "error, %s", names[i]), false);
+    for (int i = 0; i < l->s->n_models; i++) {
+        const model_summary *m = &l->s->models[i];
+        const char **at = grid_row(g);
+        *at++ = cell_model(m, NULL, l);
+        if (l->groups)
+            *at++ = m->group;
+        for (int j = 0; j < n; j++)
+            *at++ = slice_text(m, names[j], l);
+    }
+    grid_print(f, g, format, colour);
+    putc('\n', f);
+}
+
 // ---- a row a seed
 
 static void print_seeds(FILE *f, const layout *l, table_format format, bool colour)
@@ -345,6 +409,7 @@ void table_print(FILE *f, const summary *s, table_format format, const table_opt
     }
     print_columns(f, &l, error_columns, LEN(error_columns), format, o->colour);
     putc('\n', f);
+    print_slices(f, &l, format, o->colour);
     print_columns(f, &l, cost_columns, LEN(cost_columns), format, o->colour);
     if (o->seeds) {
         putc('\n', f);

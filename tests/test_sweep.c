@@ -8,6 +8,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 #include "base/file.h"
+#include "harness/stages.h"
 #include "harness/sweep.h"
 
 #define HEAD "sweep: t\ntask: { name: word-problem, group: S3 }\nevaluate: { lengths: 8 }\n"
@@ -118,9 +119,9 @@ static void orders_stages_and_lengths(void **state)
     int *lengths;
     const cell_options *o = &load(identities[4].text)->variant[0].options;
     assert_int_equal(train_stages(&o->train, memory, &stages), 2);
-    assert_int_equal(stages[0].n_lengths, 2);
-    assert_int_equal(stages[0].length[1], 8);
-    assert_int_equal(stages[0].batch[1], 4);
+    assert_int_equal(stages[0].n, 2);
+    assert_int_equal(stages[0].segment[1].length, 8);
+    assert_int_equal(stages[0].segment[1].batch, 4);
     assert_int_equal(stages[0].steps, 5);
     assert_int_equal(train_longest(&o->train), 8);
     assert_int_equal(solved_length(o), 8);

@@ -97,6 +97,29 @@ selected() {
         says "$work/out" 'train.optimizer.lr=0.01 (validation error'
 }
 check 'select trains trials, reports one point'     selected
+# Settings of the task beside the sweep's own: in stages, in a mixture, as slices of the evaluation, with a finite training set.
+cat >"$work/slices.yaml" <<'END'
+sweep: slices
+task: { name: mqar, vocabulary: 32, pairs: 4 }
+train:
+  stages:
+    - { lengths: 16, task: { pairs: 2 }, advance: { steps: 5 } }
+    - { segments: [{ length: 16, share: 2 }, { length: 32, task: { pairs: 8 } }] }
+  steps: 12
+  batch: 16
+  examples: 100
+evaluate: { lengths: [16, 32], examples: 64, slices: [{ length: 16 }, { length: 16, task: { pairs: 2 } }, { name: blank, length: 32, task: { fill: blank } }] }
+models: [{ name: gla, d_model: 8, heads: 2 }]
+END
+sliced() {
+    "$program" run "$work/slices.yaml" --store "$work/slices" >"$work/out" 2>"$work/err" || { cat "$work/err"; return 1; }
+    for column in 'error, 16 ' 'error, 16 pairs 2' 'error, blank'; do says "$work/out" "$column" || return 1; done
+    "$program" export "$work/slices.yaml" --store "$work/slices" >"$work/slices.csv" || return 1
+    column() { awk -F, -v name="$1" -v slice="$2" 'NR == 1 { for (i = 1; i <= NF; i++) at[$i] = i } $at["slice"] == slice && $at["length"] == '"$3"' { print $at[name] }' "$work/slices.csv"; }
+    [ "$(column supervised '16 pairs 2' 16)" = 128 ] || { echo "not two answers an example"; cat "$work/slices.csv"; return 1; }
+    [ "$(column supervised 'blank' 32)" = 256 ] && [ "$(column errors_squared 16 16)" = "$(column errors_squared '' 16)" ]
+}
+check 'slices, a mixture and a finite training set' sliced
 check '--dry-run runs nothing'                      sh -c "'$program' run '$smoke' --store '$work/none' --dry-run | grep -q 'ms/step' && [ ! -e '$work/none' ]"
 check '--only chooses'                              sh -c "'$program' run '$smoke' --store '$work/only' --only 'transformer.*s1' && [ \$(ls '$work/only' | grep -c word-problem) = 1 ]"
 finish
