@@ -96,15 +96,20 @@ int train_longest(const train_options *o)
 
 // ---- step by step
 
-segment stage_segment(const stage *s, int seed, int64_t turn, int64_t draw)
+static segment draw_length(const stage *s, const datasets *data, rng *r)
+{
+    segment one = s->segment[0];
+    char why[256];
+    do one.length = s->segment[0].length + (int)rng_below(r, (uint64_t)(s->segment[1].length - s->segment[0].length + 1));
+    while (!dataset_fits(datasets_find(data, one.task), one.length, why, sizeof why));
+    return one;
+}
+
+segment stage_segment(const stage *s, const datasets *data, int64_t turn, int64_t draw)
 {
     if (s->order == STAGE_TURNS) return s->segment[turn % s->n];
-    rng r = rng_start((const uint64_t[]){ (uint64_t)seed, RNG_LENGTHS, (uint64_t)draw }, 3);
-    if (s->order == STAGE_LENGTHS) {
-        segment one = s->segment[0];
-        one.length += (int)rng_below(&r, (uint64_t)(s->segment[1].length - one.length + 1));
-        return one;
-    }
+    rng r = rng_start((const uint64_t[]){ data->base.seed, RNG_LENGTHS, (uint64_t)draw }, 3);
+    if (s->order == STAGE_LENGTHS) return draw_length(s, data, &r);
     double all = 0;
     for (int i = 0; i < s->n; i++) all += s->segment[i].share;
     double left = rng_unit(&r) * all;
@@ -113,10 +118,10 @@ segment stage_segment(const stage *s, int seed, int64_t turn, int64_t draw)
     return s->segment[i];
 }
 
-int stage_epoch(const stage *s, int seed, int examples)
+int stage_epoch(const stage *s, const datasets *data, int examples)
 {
     int n = 0;
-    for (int64_t used = stage_segment(s, seed, 0, 0).batch; used <= examples; used += stage_segment(s, seed, n, n).batch) n++;
+    for (int64_t used = stage_segment(s, data, 0, 0).batch; used <= examples; used += stage_segment(s, data, n, n).batch) n++;
     return n;
 }
 

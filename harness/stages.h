@@ -1,7 +1,7 @@
 // What a training does stage by stage, whichever way the sweep file wrote it: which lengths of which task, in which batches.
 #pragma once
 #include <stdint.h>
-#include "harness/options.h"
+#include "harness/datasets.h"
 
 // Examples of one length; a batch never mixes two segments.
 typedef struct segment {
@@ -23,11 +23,12 @@ int train_stages(const train_options *, arena *, stage **);                 // n
 const segment *stage_longest(const stage *);
 int train_longest(const train_options *);                                   // longest trained length
 
-// The segment of the stage's batch `turn`, counted from 0; `draw` is the address of what is drawn at random.
-segment stage_segment(const stage *, int seed, int64_t turn, int64_t draw);
+// The segment of the stage's batch `turn`, counted from 0; `draw` is the address of what is drawn at random. Of a range, lengths
+// that the task has: it may know odd ones only.
+segment stage_segment(const stage *, const datasets *, int64_t turn, int64_t draw);
 
 // Batches of the stage, from its first on, that hold at most so many examples: what a finite training set gives in an epoch.
-int     stage_epoch(const stage *, int seed, int examples);
+int     stage_epoch(const stage *, const datasets *, int examples);
 
 // How many different ones are among the training examples drawn.
 double train_distinct(const train_options *, double drawn);

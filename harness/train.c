@@ -21,7 +21,7 @@ typedef struct trainer {
     const cell_options *options;
     const setup *setup;
     const workshop *shop;
-    int seed, n_stages;
+    int n_stages;
     stage *stage;
     int epoch;                          // batches after which this stage's come again; 0: never
     progress p;
@@ -183,7 +183,7 @@ static int largest_batch(const stage *s)
 static step_result one_step(trainer *t, double *tokens)
 {
     const int64_t turn = t->epoch ? t->p.stage_step % t->epoch : t->p.stage_step;
-    const segment s = stage_segment(&t->stage[t->p.stage], t->seed, turn, t->epoch ? turn : t->p.step);
+    const segment s = stage_segment(&t->stage[t->p.stage], &t->setup->data, turn, t->epoch ? turn : t->p.step);
     const int64_t first = t->epoch ? turn * largest_batch(&t->stage[t->p.stage]) : t->p.examples;
     const arena_mark start = arena_save(t->shop->step);
     graph_timing *timing = arena_zero(t->shop->step, op_list_length * sizeof *timing);
@@ -199,7 +199,7 @@ static step_result one_step(trainer *t, double *tokens)
 static void find_epoch(trainer *t)
 {
     const int examples = t->options->train.examples;
-    t->epoch = examples == AUTO_INT ? 0 : stage_epoch(&t->stage[t->p.stage], t->seed, examples);
+    t->epoch = examples == AUTO_INT ? 0 : stage_epoch(&t->stage[t->p.stage], &t->setup->data, examples);
 }
 
 static bool enter_stage(trainer *t, int64_t stage)
@@ -272,7 +272,7 @@ static train_end train_loop(trainer *t, train_watcher watch, void *data, char re
 train_outcome train(run *r, const cell_options *o, const setup *s, int seed, double checkpoint_every, const workshop *w,
                     train_watcher watch, void *data, error *e)
 {
-    trainer t = { .run = r, .options = o, .setup = s, .shop = w, .seed = seed, .checkpoint_every = checkpoint_every, .error = e };
+    trainer t = { .run = r, .options = o, .setup = s, .shop = w, .checkpoint_every = checkpoint_every, .error = e };
     train_outcome out = { .end = TRAIN_ERROR };
     t.n_stages = train_stages(&o->train, w->life, &t.stage);
     t.wall = t.last_checkpoint = seconds(CLOCK_MONOTONIC);

@@ -274,7 +274,7 @@ static void segments_come_by_their_shares(void **state)
     assert_int_equal(train_stages(&b.cell->variant->options.train, b.shop.life, &stages), 1);
     int count[3] = {0};
     for (int i = 0; i < 4000; i++) {
-        const segment s = stage_segment(stages, 3, i, i), again = stage_segment(stages, 3, 0, i);
+        const segment s = stage_segment(stages, &b.setup.data, i, i), again = stage_segment(stages, &b.setup.data, 0, i);
         assert_int_equal(s.length, again.length);
         assert_int_equal(s.batch, s.length == 24 ? 4 : 8);
         assert_ptr_equal(datasets_find(&b.setup.data, s.task), s.length == 24 ? b.setup.data.other : &b.setup.data.base);
@@ -295,12 +295,27 @@ static void a_finite_set_comes_again(void **state)
     assert_int_equal(train_in("finite", &b, NULL, NULL), TRAIN_DONE);
     stage *stages;
     train_stages(&b.cell->variant->options.train, b.shop.life, &stages);
-    assert_int_equal(stage_epoch(stages, 3, 26), 3);
+    assert_int_equal(stage_epoch(stages, &b.setup.data, 26), 3);
     for (int step = 0; step < 8; step++)
-        step_by_hand(&by_hand, step, &b.setup.data.base, stage_segment(stages, 3, step % 3, step % 3).length, step % 3 * 8, 8);
+        step_by_hand(&by_hand, step, &b.setup.data.base, stage_segment(stages, &b.setup.data, step % 3, step % 3).length, step % 3 * 8, 8);
     same_weights(&b, &by_hand);
     assert_true(train_distinct(&b.cell->variant->options.train, 64) == 26);
     close_bench(&by_hand);
+    close_bench(&b);
+}
+
+// Of a range, the lengths that the task knows: an expression has an odd number of symbols.
+static void draws_lengths_that_there_are(void **state)
+{
+    bench b = open_bench_of("{ sweep: t, task: modular-arithmetic, train: { lengths: { uniform: [3, 39] }, steps: 1 }, evaluate: { lengths: 5 }, "
+                            "model: { name: gru, d_model: 8 } }", 1);
+    stage *stages;
+    train_stages(&b.cell->variant->options.train, b.shop.life, &stages);
+    int count[40] = {0};
+    for (int i = 0; i < 1900; i++) count[stage_segment(stages, &b.setup.data, i, i).length]++;
+    for (int length = 0; length < 40; length++)
+        if (length % 2 == 0 || length < 3 ? count[length] > 0 : !(count[length] > 50 && count[length] < 150))
+            fail_msg("length %d was drawn %d times of 1900, of 19 lengths", length, count[length]);
     close_bench(&b);
 }
 
@@ -311,7 +326,7 @@ int main(void)
         cmocka_unit_test(trains_and_validates_on_their_splits), cmocka_unit_test(stops_early_in_the_last_stage),
         cmocka_unit_test(stages_end_below_the_bound), cmocka_unit_test(interrupted_is_uninterrupted),
         cmocka_unit_test(stages_have_settings_of_their_own), cmocka_unit_test(segments_come_by_their_shares),
-        cmocka_unit_test(a_finite_set_comes_again),
+        cmocka_unit_test(a_finite_set_comes_again), cmocka_unit_test(draws_lengths_that_there_are),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }
