@@ -393,6 +393,8 @@ run_counts run_cells(const sweep *s, const bool *chosen, const run_options *o, e
         if (r->jobs < 1) r->jobs = 1;
         if (r->jobs > MAX_JOBS) r->jobs = MAX_JOBS;
         if (!r->threads && r->jobs > r->n_cores) r->threads = 1;
+        // who leaves cores to others leaves the choice to the system: two such sweeps would sit on the same ones
+        if (r->threads && r->jobs * r->threads < r->n_cores) CPU_ZERO(&r->free_cores);
         loop(r);
     }
     const run_counts counts = r->counts;
