@@ -193,12 +193,11 @@ static const yaml *put(expansion *e, const yaml *tree, const char *path, const y
     return with ? with : tree;
 }
 
-// A model's entry loses its label and overrides, gets the sweep's `init`, and is read as the key `model`.
+// A model's entry loses its label and overrides, and is read as the key `model`.
 static const yaml *model_tree(expansion *e, const yaml *base, const yaml *entry)
 {
-    const yaml *with = yaml_get(entry, "with"), *init = yaml_get(e->file, "init"), *model = entry;
-    if (init && !yaml_get(entry, "init")) model = yaml_with(model, "init", init->at, init, e->arena);
-    model = yaml_without(yaml_without(model, "label", e->arena), "with", e->arena);
+    const yaml *with = yaml_get(entry, "with");
+    const yaml *model = yaml_without(yaml_without(entry, "label", e->arena), "with", e->arena);
     const yaml *tree = yaml_with(base, "model", entry->at, model, e->arena);
     if (with && with->kind != YAML_MAP) {
         diag_error(e->diag, with->at, "'with' takes a map of paths, as in { train.steps: 9000 }");
@@ -311,6 +310,13 @@ static void check_select_paths(expansion *e)
     for (int i = 0; grid && grid->kind == YAML_LIST && i < grid->n; i++) check_selected_path(e, grid->item[i]);
 }
 
+// A model without an `init` of its own gets the sweep's, which overrides and grid may have changed.
+static const yaml *give_init(const expansion *e, const yaml *tree)
+{
+    const yaml *init = yaml_get(tree, "init");
+    return init && !yaml_at(tree, "model.init") ? yaml_with(tree, "model.init", init->at, init, e->arena) : tree;
+}
+
 static void expand_point(expansion *e, int model, int point)
 {
     variant v = { .label = e->label[model], .point = "", .group = "", .tree = e->model[model] };
@@ -327,6 +333,7 @@ static void expand_point(expansion *e, int model, int point)
     }
     for (int i = 0; i < e->n_variants; i++)             // the grid does not touch this model: one variant is enough
         if (strcmp(e->variant[i].label, v.label) == 0 && strcmp(e->variant[i].point, v.point) == 0) return;
+    v.tree = give_init(e, v.tree);
     if (variant_read(&v, e->arena, e->diag)) e->variant[e->n_variants++] = v;
 }
 

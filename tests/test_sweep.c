@@ -98,6 +98,20 @@ static void expands(void **state)
         for (int j = 0; j < i; j++) assert_string_not_equal(s->cell[i].id, s->cell[j].id);
 }
 
+// The sweep's `init` may be varied and overridden like anything else; a model's own stays.
+static void hands_out_init(void **state)
+{
+    const sweep *s = load(HEAD TRAIN "init: { matrices: 0.1 }\nmodels:\n  - { name: transformer, d_model: 8 }\n"
+                          "  - { name: transformer, label: own, d_model: 8, init: { matrices: 0.3 } }\n"
+                          "  - { name: transformer, label: with, d_model: 8, with: { init.matrices: 0.4 } }\n"
+                          "grid: { init.embedding: [0.01, 0.02] }\n");
+    assert_int_equal(s->n, 6);
+    static const char *const text[] = { "init: { matrices: 0.1, embedding: 0.01 }", "init: { matrices: 0.1, embedding: 0.02 }", "init: { matrices: 0.3 }",
+                                        "init: { matrices: 0.3 }", "init: { matrices: 0.4, embedding: 0.01 }", "init: { matrices: 0.4, embedding: 0.02 }" };
+    for (int i = 0; i < 6; i++)
+        if (!strstr(s->cell[i].config, text[i])) fail_msg("cell %d has no %s:\n%s", i, text[i], s->cell[i].config);
+}
+
 static void reads_back_what_it_wrote(void **state)
 {
     for (size_t i = 0; i < LEN(identities); i++) {
@@ -135,7 +149,7 @@ int main(void)
 {
     memory = arena_new();
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(keeps_identities), cmocka_unit_test(names_only_what_is_trained), cmocka_unit_test(expands),
+        cmocka_unit_test(keeps_identities), cmocka_unit_test(names_only_what_is_trained), cmocka_unit_test(expands), cmocka_unit_test(hands_out_init),
         cmocka_unit_test(reads_back_what_it_wrote), cmocka_unit_test(orders_stages_and_lengths),
     };
     const int failed = cmocka_run_group_tests(tests, NULL, NULL);
