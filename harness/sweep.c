@@ -258,8 +258,8 @@ static bool check_grid(expansion *e)
     }
     for (int i = 0; i < e->grid->n; i++) {
         const yaml *values = e->grid->item[i];
-        if (values->kind != YAML_LIST || values->n == 0) {
-            diag_error(e->diag, values->at, "'%s' in 'grid' takes a list of values", e->grid->key[i]->text);
+        if (values->kind == YAML_SCALAR || values->n == 0) {
+            diag_error(e->diag, values->at, "'%s' in 'grid' takes a list of values, or a map that names them", e->grid->key[i]->text);
             return false;
         }
         if ((int64_t)e->n_points * values->n > 100000) {
@@ -321,12 +321,15 @@ static void expand_point(expansion *e, int model, int point)
 {
     variant v = { .label = e->label[model], .point = "", .group = "", .tree = e->model[model] };
     for (int i = 0; e->grid && i < e->grid->n; i++) {
-        const yaml *values = e->grid->item[i], *value = values->item[point % values->n];
+        const yaml *values = e->grid->item[i];
+        const int at = point % values->n;
+        const yaml *value = values->item[at];
         point /= values->n;
         const char *path = grid_path(e, e->grid->key[i], v.label);
         if (!path) continue;
         v.tree  = put(e, v.tree, path, e->grid->key[i], value);
-        const char *text = arena_text(e->arena, "%s=%s", e->grid->key[i]->text, yaml_flow(value, e->arena));
+        const char *named = values->kind == YAML_MAP ? values->key[at]->text : yaml_flow(value, e->arena);
+        const char *text = arena_text(e->arena, "%s=%s", e->grid->key[i]->text, named);
         v.point = arena_text(e->arena, "%s%s%s", v.point, *v.point ? " " : "", text);
         if (!is_selected(e, e->grid->key[i]->text)) v.group = arena_text(e->arena, "%s%s%s", v.group, *v.group ? " " : "", text);
         else v.edge |= value == values->item[0] || value == values->item[values->n - 1];

@@ -94,6 +94,10 @@ static void expands(void **state)
     assert_int_equal(s->variant[0].options.train.steps, 10);
     assert_int_equal(s->variant[5].options.train.steps, 20);
     assert_string_equal(s->variant[5].point, "train.optimizer.lr=0.002 models.b.layers=2");
+    const sweep *named = load(HEAD TRAIN "models: [{ name: transformer, d_model: 8 }]\ngrid: { train.lengths: { short: 4, long: { uniform: [4, 9] } } }\n");
+    assert_int_equal(named->n_variants, 2);
+    assert_string_equal(named->variant[1].point, "train.lengths=long");
+    assert_int_equal(named->variant[1].options.train.lengths.which, LENGTHS_UNIFORM);
     for (int i = 0; i < s->n; i++)
         for (int j = 0; j < i; j++) assert_string_not_equal(s->cell[i].id, s->cell[j].id);
 }
