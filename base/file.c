@@ -141,19 +141,19 @@ static int temporary_open(const char *path, char **name)
     return fd;
 }
 
-static bool write_parts(int fd, const file_part *part, int n)
+static bool write_parts(int fd, file_source *next, void *self)
 {
-    for (int i = 0; i < n; i++)
-        if (!disk_write_all(fd, part[i].data, part[i].bytes)) return false;
+    for (file_part part; next(self, &part);)
+        if (!disk_write_all(fd, part.data, part.bytes)) return false;
     return true;
 }
 
 // Written, closed and under its name, or gone.
-static bool replace(const char *path, const file_part *part, int n)
+static bool replace(const char *path, file_source *next, void *self)
 {
     char *temporary = NULL;
     const int fd = temporary_open(path, &temporary);
-    bool ok = fd >= 0 && write_parts(fd, part, n) && !disk_sync(fd);
+    bool ok = fd >= 0 && write_parts(fd, next, self) && !disk_sync(fd);
     int code = errno;
     if (fd >= 0 && close(fd) && ok) ok = false, code = errno;
     if (ok && disk_rename(temporary, path)) ok = false, code = errno;
@@ -163,23 +163,38 @@ static bool replace(const char *path, const file_part *part, int n)
     return ok && sync_folder_of(path);
 }
 
-bool file_write_parts(const char *path, const file_part *part, int n, error *e)
+bool file_write_stream(const char *path, file_source *next, void *self, error *e)
 {
     struct stat now;
     if (!stat(path, &now) && !S_ISREG(now.st_mode) && !S_ISDIR(now.st_mode)) {      // -o /dev/stdout: nothing to replace
         const int fd = disk_open(path, O_WRONLY);
-        const bool ok = fd >= 0 && write_parts(fd, part, n);
+        const bool ok = fd >= 0 && write_parts(fd, next, self);
         const int code = errno;
         if (fd >= 0) close(fd);
         errno = code;
         return ok || failed(e, "write", path);
     }
     char *target = realpath(path, NULL);                            // what a link points to is replaced, not the link
-    const bool ok = replace(target ? target : path, part, n);
+    const bool ok = replace(target ? target : path, next, self);
     const int code = errno;
     free(target);
     errno = code;
     return ok || failed(e, "write", path);
+}
+
+typedef struct part_list { const file_part *part; int n; } part_list;
+
+static bool next_of_list(void *self, file_part *part)
+{
+    part_list *left = self;
+    if (left->n-- == 0) return false;
+    *part = *left->part++;
+    return true;
+}
+
+bool file_write_parts(const char *path, const file_part *part, int n, error *e)
+{
+    return file_write_stream(path, next_of_list, &(part_list){ part, n }, e);
 }
 
 bool file_write(const char *path, const void *data, size_t bytes, error *e)

@@ -10,6 +10,8 @@
 bool  file_write(const char *path, const void *data, size_t bytes, error *);                       // whole, atomically
 typedef struct file_part { const void *data; size_t bytes; } file_part;
 bool  file_write_parts(const char *path, const file_part *, int n, error *);                       // the same, from several pieces
+typedef bool file_source(void *self, file_part *);                                                 // the next piece; false: that was all
+bool  file_write_stream(const char *path, file_source *, void *self, error *);                     // the same, from pieces made one by one
 char *file_read(const char *path, size_t *bytes, arena *, error *);                                // NUL-terminated copy; NULL: the error says why
 bool  file_exists(const char *path);
 bool  file_make_folder(const char *path, error *);                                                 // and its parents; there already is fine

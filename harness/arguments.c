@@ -25,3 +25,18 @@ const yaml *arguments_object(const char *const *words, int n, arena *a, diag *d)
     }
     return tree;
 }
+
+bool arguments_dataset(const char *const *words, int n, dataset *data, param_object *description, int *length, int seed, arena *a, diag *d)
+{
+    static const param table[] = { { "length", PARAM_INT, 0, "1", 1, 1 << 20, 0, "symbols of an example", 0 }, {0} };
+    const object *type = object_find(task_family(), words[0]);
+    if (type) *length = ((const task *)type)->example_length;
+    const yaml *tree = arguments_object(words, n, a, d), *own = yaml_get(tree, "length");
+    if (!tree || (own && !param_set(table, length, "length", yaml_flow(own, a), (mark){0}, a, d))) return false;
+    if (!param_read_object(task_family(), description, own ? yaml_without(tree, "length", a) : tree, a, d) ||
+        !dataset_open(data, description, (uint64_t)seed, a, d)) return false;
+    char why[256];
+    const bool fits = dataset_fits(data, *length, why, sizeof why);
+    if (!fits) diag_error(d, (mark){0}, "length %d: %s", *length, why);
+    return fits;
+}

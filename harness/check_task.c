@@ -71,6 +71,38 @@ static double share_of_repeats(const dataset *data, const dataset *other, data_s
     return (double)same / EXAMPLES;
 }
 
+static int count_held_out(const dataset *data, data_split split, int length, int64_t i, int *transitions, arena *a)
+{
+    const int tokens = dataset_tokens(data, length);
+    const pages p = example_of(data, split, length, i, a);
+    bool *taken = arena_take(a, (size_t)tokens * sizeof *taken);
+    int n = 0;
+    *transitions = dataset_held_out(data, p.input, tokens, taken);
+    for (int t = 0; t < tokens; t++) n += taken[t];
+    return n;
+}
+
+static void see_held_out(const dataset *data, int length, task_measure *m, arena *a)
+{
+    int transitions;
+    for (int i = 0; i < 2 * EXAMPLES; i++)
+        m->value += count_held_out(data, i % 2 ? SPLIT_VALIDATION : SPLIT_TRAIN, length, i, &transitions, a);
+}
+
+// Of the transitions that test examples take. It is the option's share where every one is as likely as another.
+static double held_out_share(const dataset *data, arena *a)
+{
+    int64_t held = 0, all = 0;
+    for (int i = 0; i < FLOOR_EXAMPLES; i++) {
+        const arena_mark start = arena_save(a);
+        int transitions;
+        held += count_held_out(data, SPLIT_TEST, data->task->example_length, i, &transitions, a);
+        all  += transitions;
+        arena_restore(a, start);
+    }
+    return (double)held / (double)all;
+}
+
 static double floor_error(const dataset *data, const task_floor *f, arena *a)
 {
     const int length = data->task->example_length, tokens = dataset_tokens(data, length);
@@ -103,6 +135,13 @@ int check_task(const dataset *data, const param_object *description, task_measur
     if (dataset_open(&other, description, data->seed + 1, a, d))
         m[n++] = (task_measure){ "other seed", "two seeds give the same examples", share_of_repeats(data, &other, SPLIT_TRAIN, a),
                                  0.999 };
+    if (dataset_holds_out(data)) {
+        m[n++] = (task_measure){ "held out: training", "held-out transitions in training and validation examples", 0, 0 };
+        each_length(data, see_held_out, &m[n - 1], a);
+        const double share = held_out_share(data, a);
+        m[n++] = (task_measure){ "held out: test", "their share of the transitions in test examples", share, NAN };
+        m[n++] = (task_measure){ "held out: absent", "no test example takes one", share == 0, 0 };
+    }
     m[n++] = (task_measure){ "floor: chance", "", dataset_chance(data), NAN };
     for (const task_floor *f = t->floors; f && f->name && n < MAX_TASK_MEASURES; f++)
         m[n++] = (task_measure){ arena_text(a, "floor: %s", f->name), f->summary, floor_error(data, f, a), NAN };

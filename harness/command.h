@@ -16,6 +16,6 @@ typedef struct command {
 } command;
 
 extern const command command_run, command_status, command_table, command_plot, command_export, command_list, command_sample, command_bench;
-extern const command command_check, command_forward, command_init;
+extern const command command_check, command_forward, command_init, command_score;
 
 int wrong_input(diag *);                            // prints the reports; EXIT_WRONG_INPUT

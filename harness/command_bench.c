@@ -1,7 +1,8 @@
-// bench train: what a training step costs, op by op, beside what this machine's matrix products can do.
+// bench: what a training step costs, op by op, beside what this machine's matrix products can do; how fast tasks make examples.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "harness/bench_tasks.h"
 #include "harness/command.h"
 #include "harness/progress.h"
 #include "harness/runner.h"
@@ -15,7 +16,7 @@
 typedef struct bench_flags { int threads; double seconds; const char *only; bool ops; } bench_flags;
 static const param bench_params[] = {
     INT (bench_flags, threads, "auto", 1, 256, "threads; by default all cores"),
-    REAL(bench_flags, seconds, "2", 0.01, 600, "seconds of measured steps for each model"),
+    REAL(bench_flags, seconds, "2", 0.01, 600, "seconds of measured steps for each model; each task gets a tenth"),
     TEXT(bench_flags, only, "''", "only models whose label contains this"),
     BOOL(bench_flags, ops, "true", "the share of each op"),
     {0}
@@ -106,8 +107,10 @@ static void print_ops(const measured *m, arena *a)
 static int run_bench(const void *flags, const char *const *words, int n, arena *a, diag *d)
 {
     const bench_flags *f = flags;
-    if (strcmp(words[0], "train") != 0) {
-        diag_error(d, (mark){0}, "there is no bench '%s': write scanbench bench train [SWEEP.yaml]", words[0]);
+    if (strcmp(words[0], "tasks") == 0) return bench_tasks(words + 1, n - 1, f->seconds / 10, a, d);
+    if (strcmp(words[0], "train") != 0 || n > 2) {
+        diag_error(d, (mark){0}, "there is no bench '%s': write scanbench bench train [SWEEP.yaml], or bench tasks [TASK key=value …]",
+                   n > 2 ? words[2] : words[0]);
         return wrong_input(d);
     }
     const sweep *s = sweep_load(n > 1 ? words[1] : "sweeps/bench.yaml", a, d);
@@ -133,8 +136,9 @@ static int run_bench(const void *flags, const char *const *words, int n, arena *
 }
 
 const command command_bench = {
-    .name = "bench", .arguments = "train [SWEEP.yaml]", .summary = "milliseconds of a training step, op by op, for every model of a sweep (default sweeps/bench.yaml)",
-    .help = "A step is measured at the longest trained length. Useful FLOPs are those of the formulas, forward and twice that backward.\n"
-            "The matrix products of one step are recorded and replayed alone: what is left is everything else.",
-    .flags = bench_params, .flags_size = sizeof(bench_flags), .least = 1, .most = 2, .run = run_bench,
+    .name = "bench", .arguments = "train [SWEEP.yaml] | tasks [TASK key=value …]", .summary = "milliseconds of a training step, op by op, for every model of a sweep; tokens a second of every task",
+    .help = "train: default sweeps/bench.yaml. A step is measured at the longest trained length. Useful FLOPs are those of the formulas, forward and twice that backward.\n"
+            "The matrix products of one step are recorded and replayed alone: what is left is everything else.\n"
+            "tasks: examples made on one core, by the processor time of the thread: other work on the machine does not count.",
+    .flags = bench_params, .flags_size = sizeof(bench_flags), .least = 1, .most = 64, .run = run_bench,
 };

@@ -361,7 +361,8 @@ const command command_check = {
     .name = "check", .arguments = "[NAME [key=value …] …]",
     .summary = "promises kept by architectures, mixers and tasks: gradients, causality, both forms, state, threads",
     .help = "The keys are options (scanbench list NAME); what must be given and is not is chosen tiny. Gradients and tight bounds\n"
-            "are measured by the double build. Of a task: purity, ranges, the error of chance and of every shallow strategy.\n"
+            "are measured by the double build. Of a task: purity, ranges, held-out transitions that training must\n"
+            "not take, the error of chance and of every shallow strategy.\n"
             "Without a name, or with `all`: everything, with its defaults and with random options. Exit status 1: something broke.",
     .flags = check_params, .flags_size = sizeof(check_flags), .most = 64, .run = run_check,
 };

@@ -5,6 +5,7 @@
 #include <unistd.h>
 #include "harness/command.h"
 #include "harness/estimate.h"
+#include "harness/external.h"
 #include "harness/runner.h"
 #include "harness/select.h"
 #include "harness/stages.h"
@@ -16,32 +17,60 @@
 
 // ---- a sweep, the cells chosen, and what the store holds of them
 
-typedef struct opened { sweep *sweep; bool *chosen; store *store; selection selection; } opened;
+typedef struct opened { sweep *sweep; const char *only; bool *chosen; store *store; selection selection; } opened;
 
-static bool choose(opened *o, const char *only, arena *a, diag *d)
+// Is the run of this name one of those that --only asks for?
+static bool is_chosen(const char *name, void *only)
+{
+    regex_t expression;
+    if (!*(const char *)only) return true;
+    CHECK(regcomp(&expression, only, REG_EXTENDED | REG_NOSUB) == 0, "'%s' was an expression before", (const char *)only);
+    const bool matches = regexec(&expression, name, 0, NULL, 0) == 0;
+    regfree(&expression);
+    return matches;
+}
+
+static bool is_expression(const char *only)
+{
+    regex_t expression;
+    if (regcomp(&expression, only, REG_EXTENDED | REG_NOSUB)) return false;
+    regfree(&expression);
+    return true;
+}
+
+// Rows from elsewhere have names too.
+static bool chooses_external(const opened *o, const char *folder, arena *a)
+{
+    error e = {0};
+    summary *s = summary_new(&(summary_head){ .sweep = o->sweep->name }, a);
+    const store *st = store_open(folder, false, a, &e);
+    return st && external_add(s, o->sweep, st, is_chosen, (char *)o->only, a, &e) && s->n_runs > 0;
+}
+
+// folder: of the store whose rows are chosen from; NULL: what is chosen is to be run.
+static bool choose(opened *o, const char *folder, arena *a, diag *d)
 {
     o->chosen = arena_zero(a, o->sweep->n * sizeof(bool));
-    regex_t expression;
-    if (*only && regcomp(&expression, only, REG_EXTENDED | REG_NOSUB)) {
-        diag_error(d, (mark){0}, "--only '%s' is not a regular expression", only);
+    if (!is_expression(o->only)) {
+        diag_error(d, (mark){0}, "--only '%s' is not a regular expression", o->only);
         return false;
     }
     int n = 0;
     for (int i = 0; i < o->sweep->n; i++) {
         const cell *c = &o->sweep->cell[i];
-        const char *name = arena_text(a, "%s %s s%d", c->variant->label, c->variant->point, c->seed);
-        n += o->chosen[i] = !*only || regexec(&expression, name, 0, NULL, 0) == 0;
+        n += o->chosen[i] = is_chosen(arena_text(a, "%s %s s%d", c->variant->label, c->variant->point, c->seed), (char *)o->only);
     }
-    if (*only) regfree(&expression);
-    if (n == 0) diag_error(d, (mark){0}, "--only '%s' matches none of the %d runs; a run is called '%s s%d'", only, o->sweep->n,
-                           o->sweep->cell[0].variant->label, o->sweep->cell[0].seed);
-    return n > 0;
+    if (n || (folder && chooses_external(o, folder, a))) return true;
+    diag_error(d, (mark){0}, "--only '%s' matches none of the %d runs; a run is called '%s s%d'", o->only, o->sweep->n,
+               o->sweep->cell[0].variant->label, o->sweep->cell[0].seed);
+    return false;
 }
 
-static bool open_sweep(opened *o, const char *path, const char *only, arena *a, diag *d)
+static bool open_sweep(opened *o, const char *path, const char *only, const char *folder, arena *a, diag *d)
 {
+    o->only = only;
     o->sweep = sweep_load(path, a, d);
-    return o->sweep && choose(o, only, a, d);
+    return o->sweep && choose(o, folder, a, d);
 }
 
 typedef struct adding { summary *summary; const cell *cell; } adding;
@@ -51,8 +80,8 @@ static bool add_row(const row *r, void *data)
     const adding *x = data;
     const cell_options *o = &x->cell->variant->options;
     const solved_rule rule = { .length = solved_length(o), .metric = TOKEN_ERROR, .below = o->solved.token_error_below };
-    summary_add(x->summary, &(summary_cell){ .label = x->cell->variant->label, .group = x->cell->variant->point, .seed = x->cell->seed,
-                                             .trained_length = train_longest(&o->train), .solved = rule, .row = r });
+    summary_add(x->summary, &(summary_cell){ .label = x->cell->variant->label, .group = x->cell->variant->point, .compared = x->cell->variant->group,
+                                             .seed = x->cell->seed, .trained_length = train_longest(&o->train), .solved = rule, .row = r });
     return true;
 }
 
@@ -67,9 +96,32 @@ static const char *task_title(const cell_options *o, arena *a)
     return text;
 }
 
+static const cell_options *first_chosen(const opened *o)
+{
+    int i = 0;
+    while (i < o->sweep->n - 1 && !o->chosen[i]) i++;
+    return &o->sweep->cell[i].variant->options;
+}
+
 static bool is_reported(const opened *o, const cell *c)
 {
     return !c->trial && o->selection.reported[c->variant - o->sweep->variant];
+}
+
+// The runs that are reported in the order of the grid, wherever in it the chosen points lie.
+static bool add_reported(opened *o, summary *s, error *e)
+{
+    const sweep *w = o->sweep;
+    for (int v = 0; v < w->n_variants; v++) {
+        bool first = true;
+        for (int i = 0; i < v; i++) first &= !select_rivals(&w->variant[i], &w->variant[v]);
+        for (int i = 0; first && i < w->n; i++) {
+            const cell *c = &w->cell[i];
+            if (o->chosen[i] && is_reported(o, c) && select_rivals(c->variant, &w->variant[v]) &&
+                !store_read(o->store, c->id, c->evaluation, add_row, &(adding){ s, c }, e)) return false;
+        }
+    }
+    return true;
 }
 
 static summary *summarise(opened *o, const char *folder, arena *a, error *e)
@@ -79,12 +131,10 @@ static summary *summarise(opened *o, const char *folder, arena *a, error *e)
     if (o->selection.open)
         fprintf(stderr, "%d model%s: the trials of 'select' have not all ended; nothing is reported of %s yet\n", o->selection.open,
                 o->selection.open == 1 ? "" : "s", o->selection.open == 1 ? "it" : "them");
-    summary *s = summary_new(&(summary_head){ .sweep = o->sweep->name, .task = task_title(&o->sweep->variant[0].options, a),
+    summary *s = summary_new(&(summary_head){ .sweep = o->sweep->name, .task = task_title(first_chosen(o), a),
                                               .selection = o->selection.sentence }, a);
-    for (int i = 0; i < o->sweep->n; i++) {
-        const cell *c = &o->sweep->cell[i];
-        if (o->chosen[i] && is_reported(o, c) && !store_read(o->store, c->id, c->evaluation, add_row, &(adding){ s, c }, e)) return NULL;
-    }
+    if (!add_reported(o, s, e)) return NULL;
+    if (!external_add(s, o->sweep, o->store, is_chosen, (char *)o->only, a, e)) return NULL;
     summary_finish(s);
     return s;
 }
@@ -110,11 +160,16 @@ static const param run_params[] = {
     {0}
 };
 
+static plot_options plot_options_of(const opened *o)
+{
+    const plot_settings *p = &o->sweep->variant[0].options.plot;
+    return (plot_options){ .x = p->x, .panels = p->panels, .log_x = p->log_x, .log_y = p->log_y };
+}
+
 static const char *draw_figure(opened *o, const summary *s, const char *folder, arena *a, error *e)
 {
     const char *figures = arena_text(a, "%s/figures", folder), *path = arena_text(a, "%s/%s.png", figures, o->sweep->name);
-    const plot_settings *p = &o->sweep->variant[0].options.plot;
-    const plot_options options = { .log_x = p->log_x, .log_y = p->log_y };
+    const plot_options options = plot_options_of(o);
     return file_make_folder(figures, e) && plot_write(s, &options, path, PLOT_PNG, e) ? path : NULL;
 }
 
@@ -146,7 +201,7 @@ static int run_run(const void *flags, const char *const *words, int n, arena *a,
     const run_flags *f = flags;
     opened o = {0};
     error e = {0};
-    if (!open_sweep(&o, words[0], f->only, a, d)) return wrong_input(d);
+    if (!open_sweep(&o, words[0], f->only, NULL, a, d)) return wrong_input(d);
     if (f->dry_run) return estimate_print(o.sweep, o.chosen, f->store, a);
     const run_options options = { .store = f->store, .jobs = f->jobs == AUTO_INT ? 0 : f->jobs, .threads = f->threads == AUTO_INT ? 0 : f->threads,
                                   .checkpoint_every = f->checkpoint_every, .retry_failed = f->retry == 1 };
@@ -189,7 +244,7 @@ static int run_status_command(const void *flags, const char *const *words, int n
     const status_flags *f = flags;
     opened o = {0};
     error e = {0};
-    if (!open_sweep(&o, words[0], f->only, a, d)) return wrong_input(d);
+    if (!open_sweep(&o, words[0], f->only, f->store, a, d)) return wrong_input(d);
     const summary *s = summarise(&o, f->store, a, &e);
     if (!s) return store_trouble(&e);
     int count[CELL_STATES] = {0};
@@ -230,7 +285,7 @@ static int run_table(const void *flags, const char *const *words, int n, arena *
     const table_flags *f = flags;
     opened o = {0};
     error e = {0};
-    if (!open_sweep(&o, words[0], f->only, a, d)) return wrong_input(d);
+    if (!open_sweep(&o, words[0], f->only, f->store, a, d)) return wrong_input(d);
     const summary *s = summarise(&o, f->store, a, &e);
     if (!s) return store_trouble(&e);
     const table_options options = { .metric = f->metric, .seeds = f->seeds, .compare = f->compare,
@@ -247,12 +302,14 @@ const command command_table = {
 
 // ---- plot
 
-typedef struct plot_flags { const char *store, *only, *output; int y, width, height; bool term, log_x, log_y; } plot_flags;
+typedef struct plot_flags { const char *store, *only, *output; int y, x, panels, width, height; bool term, log_x, log_y; } plot_flags;
 static const param plot_params[] = {
     TEXT  (plot_flags, store, STORE_DEFAULT, STORE_HELP),
     TEXT  (plot_flags, only, "''", "only the runs whose name matches this regular expression"),
     TEXT  (plot_flags, output, "''", "file to write (also -o): .png, .svg or .pdf; by default STORE/figures/SWEEP.png"),
     CHOICE(plot_flags, y, "token_error", plot_y_names, "what is drawn"),
+    CHOICE(plot_flags, x, "auto", plot_x_names, "what it is drawn against; auto: what the sweep says"),
+    CHOICE(plot_flags, panels, "auto", plot_panels_names, "grid: a panel a grid point; none: one panel; auto: what the sweep says"),
     BOOL  (plot_flags, term, "false", "draw with characters, in the terminal"),
     BOOL  (plot_flags, log_x, "false", "logarithmic length axis"),
     BOOL  (plot_flags, log_y, "false", "logarithmic error axis"),
@@ -268,12 +325,17 @@ static int run_plot(const void *flags, const char *const *words, int n, arena *a
     error e = {0};
     const int format = f->term ? PLOT_TERM : *f->output ? plot_format_of(f->output) : PLOT_PNG;
     if (format < 0) diag_error(d, (mark){0}, "--output %s: the name must end in .png, .svg or .pdf", f->output);
-    if (!open_sweep(&o, words[0], f->only, a, d) || diag_errors(d)) return wrong_input(d);
+    if (!open_sweep(&o, words[0], f->only, f->store, a, d) || diag_errors(d)) return wrong_input(d);
     const summary *s = summarise(&o, f->store, a, &e);
     if (!s) return store_trouble(&e);
-    const plot_settings *p = &o.sweep->variant[0].options.plot;
-    const plot_options options = { .y = f->y, .log_x = f->log_x || p->log_x, .log_y = f->log_y || p->log_y,
-                                   .width = f->width == AUTO_INT ? 0 : f->width, .height = f->height == AUTO_INT ? 0 : f->height };
+    plot_options options = plot_options_of(&o);
+    options.y = f->y;
+    if (f->x != AUTO_INT) options.x = f->x;
+    if (f->panels != PANELS_AUTO) options.panels = f->panels;
+    options.log_x |= f->log_x;
+    options.log_y |= f->log_y;
+    options.width  = f->width == AUTO_INT ? 0 : f->width;
+    options.height = f->height == AUTO_INT ? 0 : f->height;
     const char *path = f->term ? NULL : *f->output ? f->output : arena_text(a, "%s/figures/%s.png", f->store, o.sweep->name);
     if (path && !*f->output && !file_make_folder(arena_text(a, "%s/figures", f->store), &e)) return store_trouble(&e);
     if (!plot_write(s, &options, path, format, &e)) return store_trouble(&e);
@@ -282,7 +344,7 @@ static int run_plot(const void *flags, const char *const *words, int n, arena *a
 }
 
 const command command_plot = {
-    .name = "plot", .arguments = "SWEEP.yaml", .summary = "the results of a sweep as a figure: error against length",
+    .name = "plot", .arguments = "SWEEP.yaml", .summary = "the results of a sweep as a figure: error against length, slice or trained length",
     .flags = plot_params, .flags_size = sizeof(plot_flags), .least = 1, .most = 1, .run = run_plot,
 };
 
@@ -302,7 +364,7 @@ static int run_export(const void *flags, const char *const *words, int n, arena 
     const export_flags *f = flags;
     opened o = {0};
     error e = {0};
-    if (!open_sweep(&o, words[0], f->only, a, d)) return wrong_input(d);
+    if (!open_sweep(&o, words[0], f->only, f->store, a, d)) return wrong_input(d);
     const summary *s = summarise(&o, f->store, a, &e);
     if (!s) return store_trouble(&e);
     return table_export(stdout, s, f->format == 1) ? EXIT_DONE : EXIT_STORE;

@@ -53,15 +53,40 @@ static void count_floors(const pass *p, const int *input, const int *row, const 
     }
 }
 
+// The state is lost with the first wrong answer, so that only the first held-out transition of a sequence is measured.
+static void count_held_out(const pass *p, const int *input, const int *row, const int *target, const int *predicted, int n, int T,
+                           bool *taken)
+{
+    int first = 0;
+    if (!dataset_holds_out(p->data)) return;
+    dataset_held_out(p->data, input, T, taken);
+    while (first < T && !taken[first]) first++;
+    for (int i = p->from; i < p->to; i++) {
+        tally *t = &p->e->length[i];
+        int k = 0;
+        for (; k < n && row[k] % T < p->limit[i] && row[k] % T < first; k++) {
+            t->before_held_out++;
+            t->before_held_out_errors += predicted[k] != target[k];
+        }
+        if (k < n && row[k] % T < p->limit[i]) {
+            t->held_out++;
+            t->held_out_errors += predicted[k] != target[k];
+        }
+    }
+}
+
 static void count_batch(const pass *p, const batch *b, const head_loss *h)
 {
     const int *row = tensor_ints(b->rows), *target = tensor_ints(b->targets), *predicted = tensor_ints(h->predictions);
     int *output = arena_take(p->w->step, b->T * sizeof *output);
+    bool *taken = arena_take(p->w->step, b->T * sizeof *taken);
     for (int i = 0, from = 0; i < b->B; i++) {
         int to = from;
         while (to < b->supervised && row[to] / b->T == i) to++;
         count_example(p, row + from, target + from, predicted + from, tensor_data(h->row_loss) + from, to - from, b->T);
-        count_floors(p, tensor_ints(b->tokens) + (int64_t)i * b->T, row + from, target + from, to - from, b->T, output);
+        const int *input = tensor_ints(b->tokens) + (int64_t)i * b->T;
+        count_floors(p, input, row + from, target + from, to - from, b->T, output);
+        count_held_out(p, input, row + from, target + from, predicted + from, to - from, b->T, taken);
         from = to;
     }
 }
@@ -124,6 +149,7 @@ void evaluation_add(evaluation *e, const dataset *data, const int *input, const 
     find_limits(&p, step);
     count_example(&p, row, wanted, given, NULL, n, T);
     count_floors(&p, input, row, wanted, n, T, arena_take(step, T * sizeof(int)));
+    count_held_out(&p, input, row, wanted, given, n, T, arena_take(step, T * sizeof(bool)));
 }
 
 bool evaluate(evaluation *e, const network *network, const dataset *data, data_split split, const int *lengths, int n, int examples,
@@ -149,11 +175,18 @@ static json_t *length_json(const evaluation *e, const tally *t, const dataset *d
     const task_floor *f = data->task->floors;
     for (int i = 0; f && f[i].name && i < MAX_FLOORS; i++)
         json_object_set_new(floors, f[i].name, json_pack("{s:I}", "errors", (json_int_t)t->floor_errors[i]));
-    return json_pack("{s:i, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o}", "length", t->length, "supervised", (json_int_t)t->supervised,
+    json_t *json = json_pack("{s:i, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o}", "length", t->length, "supervised", (json_int_t)t->supervised,
                      "errors", (json_int_t)t->errors, "errors_squared", (json_int_t)t->errors_squared,
                      "sequence_errors", (json_int_t)t->sequence_errors, "last_errors", (json_int_t)t->last_errors,
                      "loss", json_from_real(t->loss / (double)t->supervised),
                      "overlap", json_from_real(dataset_overlap(data, t->length, draws)), "floors", floors);
+    if (dataset_holds_out(data)) {
+        json_object_set_new(json, "held_out", json_pack("{s:I, s:I}", "supervised", (json_int_t)t->held_out,
+                                                        "errors", (json_int_t)t->held_out_errors));
+        json_object_set_new(json, "before_held_out", json_pack("{s:I, s:I}", "supervised", (json_int_t)t->before_held_out,
+                                                               "errors", (json_int_t)t->before_held_out_errors));
+    }
+    return json;
 }
 
 static json_t *counts_json(const int64_t *count, int n)

@@ -11,6 +11,8 @@ typedef struct tally {
     int64_t supervised, errors, errors_squared, sequence_errors, last_errors;
     double  loss;                                       // summed over supervised positions, nats
     int64_t floor_errors[MAX_FLOORS];                   // of the task's shallow strategies
+    // Where transitions are held out: of each sequence the first answer after its first one, and all answers before
+    int64_t held_out, held_out_errors, before_held_out, before_held_out_errors;
 } tally;
 
 typedef struct evaluation {

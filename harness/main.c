@@ -12,8 +12,8 @@
 #include "results/grid.h"
 
 static const command *const commands[] = { &command_run,  &command_status, &command_table, &command_plot,  &command_export,
-                                           &command_list, &command_sample, &command_bench, &command_check,
-                                           &command_forward, &command_init };
+                                           &command_list, &command_sample, &command_score, &command_bench,
+                                           &command_check, &command_forward, &command_init };
 
 static void print_command(FILE *out, const char *name, const char *arguments, const char *summary)
 {

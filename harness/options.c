@@ -6,6 +6,7 @@
 #include "architectures/architecture.h"
 #include "harness/stages.h"
 #include "nn/optimizer.h"
+#include "plots/plot.h"
 #include "tasks/task.h"
 
 enum { LONGEST = 1 << 20 };
@@ -104,8 +105,10 @@ static const param select_params[] = {
     {0}
 };
 static const param plot_params[] = {
-    BOOL(plot_settings, log_x, "false", "logarithmic length axis"),
-    BOOL(plot_settings, log_y, "false", "logarithmic error axis"),
+    CHOICE(plot_settings, x, "length", plot_x_names, "what the error is drawn against: the evaluated lengths, the slices, or the trained length"),
+    CHOICE(plot_settings, panels, "auto", plot_panels_names, "grid: a panel a grid point; none: one panel; auto: panels, if they are 2 to 12"),
+    BOOL  (plot_settings, log_x, "false", "logarithmic length axis"),
+    BOOL  (plot_settings, log_y, "false", "logarithmic error axis"),
     {0}
 };
 

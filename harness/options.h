@@ -32,7 +32,7 @@ typedef struct evaluate_options { param_one_of lengths; int examples; param_list
 typedef struct solved_options { int length; double token_error_below; } solved_options;      // length auto: the longest trained
 enum { SELECT_ONE, SELECT_LIST };                                                     // alternatives of select.grid
 typedef struct select_options { param_one_of grid; int by; param_list seeds; } select_options;  // no seeds: nothing is selected
-typedef struct plot_settings { bool log_x, log_y; } plot_settings;
+typedef struct plot_settings { int x, panels; bool log_x, log_y; } plot_settings;       // x: a plot_x; panels: a plot_panels
 
 // One trained thing: everything that a cell needs but its seed.
 typedef struct cell_options {

@@ -32,7 +32,7 @@ static bool trial_error(double *mean, const sweep *s, const variant *v, const st
     return true;
 }
 
-static bool rivals(const variant *a, const variant *b) { return strcmp(a->label, b->label) == 0 && strcmp(a->group, b->group) == 0; }
+bool select_rivals(const variant *a, const variant *b) { return strcmp(a->label, b->label) == 0 && strcmp(a->group, b->group) == 0; }
 
 // Among the variants that differ only in what is chosen, from the first of them.
 static bool choose_one(selection *x, const sweep *s, int first, const char **chosen, const store *st, arena *a, error *e)
@@ -41,7 +41,7 @@ static bool choose_one(selection *x, const sweep *s, int first, const char **cho
     double lowest = INFINITY;
     for (int v = first; v < s->n_variants; v++) {
         double mean = 0;
-        if (!rivals(&s->variant[first], &s->variant[v])) continue;
+        if (!select_rivals(&s->variant[first], &s->variant[v])) continue;
         if (!trial_error(&mean, s, &s->variant[v], st, e)) return false;
         n++;
         n_open += isnan(mean);
@@ -67,7 +67,7 @@ bool select_points(selection *x, const sweep *s, const store *st, arena *a, erro
     const char *chosen = "";
     for (int v = 0; v < s->n_variants; v++) {
         bool seen = false;
-        for (int u = 0; u < v; u++) seen |= rivals(&s->variant[u], &s->variant[v]);
+        for (int u = 0; u < v; u++) seen |= select_rivals(&s->variant[u], &s->variant[v]);
         if (!s->selects) x->reported[v] = true;
         else if (!seen && !choose_one(x, s, v, &chosen, st, a, e)) return false;
     }

@@ -50,7 +50,9 @@ static json_t *run_record(const summary *s, const run_summary *r)
 // nulls, so that nobody takes it for absent.
 static void add_length(json_t *o, const length_counts *l, const char *slice)
 {
-    static const length_counts none = { .counts = { NAN, NAN, NAN, NAN, NAN }, .last_errors = NAN, .loss = NAN, .overlap = NAN };
+    static const length_counts none = { .counts = { NAN, NAN, NAN, NAN, NAN }, .last_errors = NAN, .loss = NAN, .overlap = NAN,
+                                        .held_out = NAN, .held_out_errors = NAN, .before_held_out = NAN,
+                                        .before_held_out_errors = NAN };
     const length_counts *c = l ? l : &none;
     const interval in = l ? counts_interval(l, TOKEN_ERROR) : (interval){ NAN, NAN };
     add(o, "slice", json_string(slice));
@@ -68,6 +70,10 @@ static void add_length(json_t *o, const length_counts *l, const char *slice)
     add(o, "last_error", real_or_null(c->last_errors / c->counts.sequences));
     add(o, "loss", real_or_null(c->loss));
     add(o, "overlap", real_or_null(c->overlap));
+    add(o, "held_out", count_or_null(c->held_out));
+    add(o, "held_out_errors", count_or_null(c->held_out_errors));
+    add(o, "before_held_out", count_or_null(c->before_held_out));
+    add(o, "before_held_out_errors", count_or_null(c->before_held_out_errors));
 }
 
 static void put_csv_record(FILE *f, const json_t *record, bool heading, arena *a)

@@ -108,6 +108,16 @@ static bool same_rule(const model_summary *a, const model_summary *b)
     return a->rule.length == b->rule.length && a->rule.metric == b->rule.metric && a->rule.below == b->rule.below;
 }
 
+static void note_external(FILE *f, const summary *s, table_format format)
+{
+    bool any = false;
+    for (int i = 0; i < s->n_models; i++)
+        any |= s->models[i].external;
+    if (any)
+        note(f, format, "(external): trained by another program, its predictions for test examples of this generator scored here. Its trained "
+             "length is what it was said to be; loss, steps, parameters and overlap are not known.");
+}
+
 static void note_rule(FILE *f, const summary *s, table_format format)
 {
     sentence text;
@@ -167,6 +177,23 @@ static void put_overlap(FILE *t, const model_summary *m, arena *a)
                 share_text(model_overlap(m, length[i]), a), length[i]);
     if (m->novel_from >= 0)
         fprintf(t, "%sunder 1 %% seen from length %d on", ftell(t) > 0 ? "; " : "", m->novel_from);
+}
+
+static const char *median_text(const spread *s, arena *a)
+{
+    return s->n < 2 ? table_number(s->median, a)
+                    : arena_text(a, "%s [%s–%s]", table_number(s->median, a), table_number(s->low, a), table_number(s->high, a));
+}
+
+static void put_held_out(FILE *t, const model_summary *m, arena *a)
+{
+    const int length[2] = { model_nearest(m, m->trained_length), model_nearest(m, 2 * m->trained_length) };
+    for (int i = 0; i < 2; i++) {
+        const spread after = model_held_out(m, false, length[i], a), before = model_held_out(m, true, length[i], a);
+        if (after.n && (i == 0 || length[1] != length[0]))
+            fprintf(t, "%s%s, %s before, at %d", i ? "; " : "error at a sequence's first answer after one ",
+                    median_text(&after, a), before.n ? median_text(&before, a) : "–", length[i]);
+    }
 }
 
 static void put_depth(FILE *t, const model_summary *m, arena *a)
@@ -350,9 +377,11 @@ void table_notes(FILE *f, const summary *s, table_format format, const table_opt
     static const table_options defaults;
     const table_options *o = options ? options : &defaults;
     note_symbols(f, s, format, o->metric);
+    note_external(f, s, format);
     note_rule(f, s, format);
     note_shared(f, s, format, "Floors", put_floors);
     note_shared(f, s, format, "Overlap", put_overlap);
+    note_shared(f, s, format, "Held-out transitions", put_held_out);
     note_shared(f, s, format, "Depth of Agg", put_depth);
     if (s->head.selection)
         note(f, format, "%s", s->head.selection);
@@ -387,9 +416,11 @@ void table_method(FILE *f, const summary *s)
 {
     arena *a = s->arena;
     bounds seeds = { INFINITY, -INFINITY }, sequences = seeds, trained = seeds, longest = seeds, steps = seeds;
+    int ours = 0;
     for (int i = 0; i < s->n_models; i++) {
         const model_summary *m = &s->models[i];
-        if (!m->seeds)
+        ours += !m->external;
+        if (!m->seeds || m->external)
             continue;
         widen(&seeds, m->seeds);
         widen(&sequences, m->sequences);
@@ -409,13 +440,14 @@ void table_method(FILE *f, const summary *s)
          "clusters or, with fewer than %d failing sequences, Wilson's interval of the "
          "failing share joined with Student's of their mean error (MOVER). Over seeds we report the median with the lowest "
          "and the highest value, and the success rate with Wilson's 95 %% interval; a diverged run is a failure.",
-         *s->head.task ? s->head.task : s->head.sweep, s->n_models, s->n_models == 1 ? "" : "s", bounds_text(&seeds, a),
+         *s->head.task ? s->head.task : s->head.sweep, ours, ours == 1 ? "" : "s", bounds_text(&seeds, a),
              bounds_text(&trained, a), bounds_text(&steps, a),
          bounds_text(&sequences, a), bounds_text(&longest, a), CLUSTERED_FAILURES);
     note(f, TABLE_TEXT, "The horizon is the largest t such that the mean error over positions max(1, t − %d) to t, and over "
          "every such window before, has an upper confidence bound "
          "(Wilson, one-sided 95 %%) below %g. Models are compared by two-sided permutation tests over seeds with Holm's "
          "correction.", HORIZON_WINDOW - 1, HORIZON_ERROR);
+    note_external(f, s, TABLE_TEXT);
     note_rule(f, s, TABLE_TEXT);
     note_shared(f, s, TABLE_TEXT, "Floors", put_floors);
     note_shared(f, s, TABLE_TEXT, "Overlap", put_overlap);

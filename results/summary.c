@@ -39,6 +39,10 @@ static void read_length(length_counts *l, const json_t *from, double sequences)
     l->last_errors = json_real_at(from, "last_errors");
     l->loss = json_real_at(from, "loss");
     l->overlap = json_real_at(from, "overlap");
+    l->held_out = json_real_at(from, "held_out.supervised");
+    l->held_out_errors = json_real_at(from, "held_out.errors");
+    l->before_held_out = json_real_at(from, "before_held_out.supervised");
+    l->before_held_out_errors = json_real_at(from, "before_held_out.errors");
 }
 
 // The floor's slot of a run by name, made when new.
@@ -79,6 +83,7 @@ static void read_slices(run_summary *r, const json_t *slices, arena *a)
     r->slices = arena_zero(a, (json_array_size(slices) + 1) * sizeof *r->slices);
     json_array_foreach(slices, i, slice) {
         r->slices[r->n_slices].name = arena_copy(a, json_text_at(slice, "name", ""));
+        r->slices[r->n_slices].chance = json_real_at(slice, "chance");
         read_length(&r->slices[r->n_slices++].at, slice, r->sequences);
     }
 }
@@ -199,8 +204,10 @@ void summary_add(summary *s, const summary_cell *cell)
         s->runs = wider;
     }
     run_summary *r = s->runs[s->n_runs++] = arena_zero(a, sizeof *r);
-    *r = (run_summary){ .id = arena_copy(a, cell->row ? cell->row->id : ""), .label = arena_copy(a, cell->label),
-        .group = arena_copy(a, cell->group ? cell->group : ""), .reason = "", .seed = cell->seed, .state = state_of(cell->row),
+    *r = (run_summary){ .id = arena_copy(a, cell->row ? cell->row->id : ""), .external = cell->external,
+        .label = cell->external ? arena_text(a, "%s (external)", cell->label) : arena_copy(a, cell->label),
+        .group = arena_copy(a, cell->group ? cell->group : ""),
+        .compared = arena_copy(a, cell->compared ? cell->compared : cell->group ? cell->group : ""), .reason = "", .seed = cell->seed, .state = state_of(cell->row),
         .trained_length = cell->trained_length, .rule = cell->solved, .sequences = NONE, .chance = NONE, .horizon = { -1, false },
         .steps = -1, .steps_to_solve = -1, .stage_reached = -1, .novel_from = -1, .train_seconds = NONE,
         .tokens_per_second = NONE,
@@ -409,7 +416,7 @@ static model_summary *model_of(summary *s, const run_summary *r)
         if (strcmp(s->models[i].label, r->label) == 0 && strcmp(s->models[i].group, r->group) == 0)
             return &s->models[i];
     model_summary *m = &s->models[s->n_models++];
-    *m = (model_summary){ .label = r->label, .group = r->group, .trained_length = r->trained_length, .rule = r->rule };
+    *m = (model_summary){ .label = r->label, .group = r->group, .compared = r->compared, .external = r->external, .trained_length = r->trained_length, .rule = r->rule };
     m->runs = arena_take(s->arena, (size_t)s->n_runs * sizeof *m->runs);
     return m;
 }
@@ -433,6 +440,21 @@ spread model_error(const model_summary *m, metric which, int length, arena *a)
     int n = 0;
     for (int i = 0; i < m->n_runs; i++) {
         x[n] = run_error(m->runs[i], which, length);
+        n += !isnan(x[n]);
+    }
+    const spread s = spread_of(x, n);
+    arena_restore(a, start);
+    return s;
+}
+
+spread model_held_out(const model_summary *m, bool before, int length, arena *a)
+{
+    const arena_mark start = arena_save(a);
+    double *x = arena_take(a, ((size_t)m->n_runs + 1) * sizeof *x);
+    int n = 0;
+    for (int i = 0; i < m->n_runs; i++) {
+        const length_counts *l = run_at(m->runs[i], length);
+        x[n] = !l ? NONE : before ? l->before_held_out_errors / l->before_held_out : l->held_out_errors / l->held_out;
         n += !isnan(x[n]);
     }
     const spread s = spread_of(x, n);

@@ -26,11 +26,13 @@ typedef struct solved_rule { int length; metric metric; double below; } solved_r
 // One cell as the harness knows it. Everything is copied; `row` is needed during summary_add only.
 typedef struct summary_cell {
     const char *label;                  // the model's name in the sweep
-    const char *group;                  // the grid point for people, "lr 0.003"; "" where there is no grid
+    const char *group;                  // the grid point, "task.name=parity train.optimizer.lr=0.003"; "" where there is no grid
     int64_t     seed;
     int         trained_length;         // the longest length of training
     solved_rule solved;
     const row  *row;                    // NULL: missing
+    bool        external;               // nothing of ours trained it: its predictions were scored; told by its label
+    const char *compared;               // the part of `group` that nothing chose, which figures set side by side; NULL: all of it
 } summary_cell;
 
 typedef struct length_counts {
@@ -38,13 +40,16 @@ typedef struct length_counts {
     error_counts counts;
     double       last_errors, loss;     // loss: mean per supervised position, nats
     double       overlap;               // expected share of these test examples seen in training; NaN: unknown
+    // where transitions were held out, else NaN: of each sequence the first answer after its first one; all answers before
+    double       held_out, held_out_errors, before_held_out, before_held_out_errors;
 } length_counts;
 
-typedef struct slice_counts { const char *name; length_counts at; } slice_counts;       // another setting of the task
+typedef struct slice_counts { const char *name; double chance; length_counts at; } slice_counts;      // another setting of the task
 
 typedef struct run_summary {
-    const char *id, *label, *group, *reason;            // reason: of a failed or diverged run, else ""
+    const char *id, *label, *group, *compared, *reason; // reason: of a failed or diverged run, else ""
     int64_t     seed;
+    bool        external;
     cell_state  state;
     int         solved;                                 // 1 yes, 0 no (every diverged run), −1 not known
     int         trained_length;
@@ -76,7 +81,8 @@ extern const int summary_reach[REACHES];                // 1, 2, 4, 10 times the
 
 // A model at one grid point, over its seeds.
 typedef struct model_summary {
-    const char   *label, *group;
+    const char   *label, *group, *compared;
+    bool          external;
     int           trained_length;
     solved_rule   rule;
     int           n_runs, count[CELL_STATES];
@@ -124,5 +130,7 @@ const slice_counts *run_slice(const run_summary *, const char *name);           
 double   counts_error(const length_counts *, metric);                            // of one length or slice
 interval counts_interval(const length_counts *, metric);                         // as run_interval
 int      model_nearest(const model_summary *, int length);                       // the evaluated length nearest to one; 0: none
+// Error at the first answer after a transition that was held out, or before any; n = 0 where none was.
+spread   model_held_out(const model_summary *, bool before, int length, arena *);
 double   model_overlap(const model_summary *, int length);                       // NaN: not known
 bool     model_learned(const model_summary *);          // at least half of its seeds meet the rule; true where there is none

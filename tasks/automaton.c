@@ -26,7 +26,7 @@ static const param definition_forms[] = {
 static const param automaton_params[] = {
     REGULAR_PARAMS(automaton_options, "all"),
     ONE_OF(automaton_options, definition, NULL, definition_forms, "symbols, states, start, next and output, or a file with them"),
-    TASK_PARAMS(automaton_options),
+    TRANSITION_PARAMS(automaton_options),
     {0}
 };
 
@@ -179,8 +179,7 @@ static void *automaton_open(const void *options, arena *a, mark at, diag *d)
     r->first = start;
     memcpy(r->next, next, (size_t)states * symbols * sizeof *next);
     memcpy(r->output, output, states * sizeof *output);
-    regular_close(r, a);
-    return r;
+    return regular_close(r, a, at, d) ? r : NULL;
 }
 
 const task task_automaton = {
@@ -200,4 +199,5 @@ const task task_automaton = {
         "target 0 0 1 0 0 1 0 0 1 0 0 0 0 0 0 0 1 0 0 1 1 1 0 0\n",
     .open = automaton_open, .size = regular_size, .fits = regular_fits, .tokens = regular_tokens, .space = regular_space,
     .example = regular_example, .prefixes = regular_prefixes, .symbol = regular_symbol, .floors = regular_floors,
+    .trained = regular_trained, .held_out = regular_held_out,
 };

@@ -6,7 +6,7 @@ typedef struct cycle_options { REGULAR_OPTIONS; int modulus; } cycle_options;
 static const param cycle_params[] = {
     REGULAR_PARAMS(cycle_options, "all"),
     INT(cycle_options, modulus, "5", 2, REGULAR_STATES, "places on the cycle"),
-    TASK_PARAMS(cycle_options),
+    TRANSITION_PARAMS(cycle_options),
     {0}
 };
 
@@ -22,8 +22,7 @@ static void *cycle_open(const void *options, arena *a, mark at, diag *d)
         for (int x = 0; x < 3; x++)
             regular_link(r, place, x, (place + steps[x] + modulus) % modulus);
     }
-    regular_close(r, a);
-    return r;
+    return regular_close(r, a, at, d) ? r : NULL;
 }
 
 const task task_cycle_navigation = {
@@ -41,4 +40,5 @@ const task task_cycle_navigation = {
         "target    0    0    1    0    4    3    2    3    2    1    0    0    1    0    4    4\n",
     .open = cycle_open, .size = regular_size, .fits = regular_fits, .tokens = regular_tokens, .space = regular_space,
     .example = regular_example, .prefixes = regular_prefixes, .symbol = regular_symbol, .floors = regular_floors,
+    .trained = regular_trained, .held_out = regular_held_out,
 };

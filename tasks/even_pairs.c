@@ -2,7 +2,7 @@
 // the first: a control that attention solves.
 #include "tasks/regular.h"
 
-static const param even_pairs_params[] = { REGULAR_PARAMS(regular_options, "all"), TASK_PARAMS(regular_options), {0} };
+static const param even_pairs_params[] = { REGULAR_PARAMS(regular_options, "all"), TRANSITION_PARAMS(regular_options), {0} };
 static const char *const bit_names[] = { "0", "1" };
 
 enum { NOTHING, READ };                 // READ + 2·first + last
@@ -19,8 +19,7 @@ static void *even_pairs_open(const void *options, arena *a, mark at, diag *d)
                 regular_link(r, READ + 2 * first + last, bit, READ + 2 * first + bit);
         }
     }
-    regular_close(r, a);
-    return r;
+    return regular_close(r, a, at, d) ? r : NULL;
 }
 
 const task task_even_pairs = {
@@ -38,4 +37,5 @@ const task task_even_pairs = {
         "target 0 1 1 0 1 1 0 1 1 0 0 0 0 1 0 1 1 0 1 1 1 1 0 0\n",
     .open = even_pairs_open, .size = regular_size, .fits = regular_fits, .tokens = regular_tokens, .space = regular_space,
     .example = regular_example, .prefixes = regular_prefixes, .symbol = regular_symbol, .floors = regular_floors,
+    .trained = regular_trained, .held_out = regular_held_out,
 };

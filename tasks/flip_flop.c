@@ -1,13 +1,13 @@
 // Flip-flop: one bit of memory, written, ignored and read. Sparse, long memory: where attention glitches.
 #include "tasks/regular.h"
 
-typedef struct flip_flop_options { TASK_OPTIONS; int start; double ignore; } flip_flop_options;
+typedef struct flip_flop_options { TRANSITION_OPTIONS; int start; double ignore; } flip_flop_options;
 
 static const param flip_flop_params[] = {
     CHOICE(flip_flop_options, start,  "none", regular_start_words, "start mark in front, unsupervised"),
     REAL  (flip_flop_options, ignore, "0.8",  0, 0.999,
            "share of ignored instructions; writes and reads share the rest"),
-    TASK_PARAMS(flip_flop_options),
+    TRANSITION_PARAMS(flip_flop_options),
     {0}
 };
 
@@ -22,7 +22,8 @@ static void *flip_flop_open(const void *options, arena *a, mark at, diag *d)
         { WRITE,  WRITING,  (1 - o->ignore) / 2, false },
         { IGNORE, IGNORING, o->ignore,           true },
         { READ,   READING,  (1 - o->ignore) / 2, true } };
-    regular *r = regular_open(STATES, SYMBOLS, 2, &(regular_options){ .start = o->start, .scored = REGULAR_ALL }, true, a);
+    const regular_options shared = { .holdout_transitions = o->holdout_transitions, .start = o->start, .scored = REGULAR_ALL };
+    regular *r = regular_open(STATES, SYMBOLS, 2, &shared, true, a);
     r->names = names;
     r->least = 4, r->step = 2;
     r->forced = READ, r->forced_back = 2;
@@ -43,8 +44,7 @@ static void *flip_flop_open(const void *options, arena *a, mark at, diag *d)
         r->weight[(READING + bit) * SYMBOLS + bit] = 1;
         r->output[READING + bit] = bit;
     }
-    regular_close(r, a);
-    return r;
+    return regular_close(r, a, at, d) ? r : NULL;
 }
 
 const task task_flip_flop = {
@@ -63,4 +63,5 @@ const task task_flip_flop = {
         "target . . . . . . . . . . 0 . . . . . . . . . . . 0 .\n",
     .open = flip_flop_open, .size = regular_size, .fits = regular_fits, .tokens = regular_tokens, .space = regular_space,
     .example = regular_example, .prefixes = regular_prefixes, .symbol = regular_symbol, .floors = regular_floors,
+    .trained = regular_trained, .held_out = regular_held_out,
 };

@@ -15,7 +15,7 @@ static const param modular_params[] = {
     CHOICE(modular_options, order,    "precedence", order_words, "without brackets: * before + and -, or as they come"),
     BOOL  (modular_options, multiply, "true",                    "* among the operators"),
     BOOL  (modular_options, brackets, "false",                   "a bracket around every operation, also minus signs"),
-    TASK_PARAMS(modular_options),
+    TRANSITION_PARAMS(modular_options),
     {0}
 };
 
@@ -26,6 +26,7 @@ typedef struct modular {
     regular automaton;                              // first: with brackets only its sizes and marks are used
     modular_options o;
     double *count;                                  // log2 of the number of expressions of a length; brackets only
+    const struct modular *trained;                  // with the automaton that training has; NULL where it has all of it
 } modular;
 
 static int apply(int operator, int a, int b, int modulus)
@@ -107,7 +108,10 @@ static bool modular_check(const void *options, mark at, diag *d)
     if (wrong)
         diag_error(d, at, "scored: %s has no meaning with brackets, whose value is known behind them; use mark",
                    regular_scored_words[o->scored]);
-    return !wrong;
+    const bool infinite = o->brackets && o->holdout_transitions > 0;
+    if (infinite)
+        diag_error(d, at, "holdout_transitions has no meaning with brackets, whose states are without number");
+    return !wrong && !infinite;
 }
 
 static void *modular_open(const void *options, arena *a, mark at, diag *d)
@@ -123,12 +127,20 @@ static void *modular_open(const void *options, arena *a, mark at, diag *d)
     } else {
         regular *r = o->order == PRECEDENCE ? open_precedence(o, operators, a) : open_left_to_right(o, operators, a);
         r->step = 2;                                // ends with a digit
-        regular_close(r, a);
+        if (!regular_close(r, a, at, d))
+            return NULL;
         m->automaton = *r;
     }
     m->automaton.names = token_names(o->modulus, a);
+    if (m->automaton.trained) {
+        modular *trained = arena_take(a, sizeof *trained);
+        *trained = (modular){ .automaton = *m->automaton.trained, .o = *o };
+        m->trained = trained;
+    }
     return m;
 }
+
+static const void *modular_trained(const void *self) { return ((const modular *)self)->trained; }
 
 static double modular_space(const void *self, int length)
 {
@@ -233,4 +245,5 @@ const task task_modular_arithmetic = {
         "target . . . . . . . . . . . . . . . 1\n",
     .open = modular_open, .size = regular_size, .fits = regular_fits, .tokens = regular_tokens, .space = modular_space,
     .example = modular_example, .prefixes = modular_prefixes, .symbol = regular_symbol, .floors = modular_floors,
+    .trained = modular_trained, .held_out = regular_held_out,
 };

@@ -1,7 +1,7 @@
 // Parity: is the number of ones odd? The smallest task that a bounded window cannot do.
 #include "tasks/regular.h"
 
-static const param parity_params[] = { REGULAR_PARAMS(regular_options, "all"), TASK_PARAMS(regular_options), {0} };
+static const param parity_params[] = { REGULAR_PARAMS(regular_options, "all"), TRANSITION_PARAMS(regular_options), {0} };
 static const char *const bit_names[] = { "0", "1" };
 
 static void *parity_open(const void *options, arena *a, mark at, diag *d)
@@ -13,8 +13,7 @@ static void *parity_open(const void *options, arena *a, mark at, diag *d)
         for (int bit = 0; bit < 2; bit++)
             regular_link(r, state, bit, state ^ bit);
     }
-    regular_close(r, a);
-    return r;
+    return regular_close(r, a, at, d) ? r : NULL;
 }
 
 const task task_parity = {
@@ -31,4 +30,5 @@ const task task_parity = {
         "target 1 1 1 0 0 0 1 1 1 0 1 0 1 1 0 0 0 1 1 1 1 1 0 1\n",
     .open = parity_open, .size = regular_size, .fits = regular_fits, .tokens = regular_tokens, .space = regular_space,
     .example = regular_example, .prefixes = regular_prefixes, .symbol = regular_symbol, .floors = regular_floors,
+    .trained = regular_trained, .held_out = regular_held_out,
 };

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "base/check.h"
+#include "tasks/holdout.h"
 
 const char *const regular_scored_words[] = { "all", "last", "mark", NULL };
 const char *const regular_start_words[]  = { "none", "bos", NULL };
@@ -145,12 +146,71 @@ static void make_guesses(regular *a, arena *memory)
     arena_restore(memory, here);
 }
 
-void regular_close(regular *a, arena *memory)
+// The automaton without what is held out; the symbols that are left share as before.
+static regular *without_held(const regular *a, arena *memory)
+{
+    const size_t cells = (size_t)a->states * a->symbols;
+    regular *t = arena_take(memory, sizeof *t);
+    *t = *a;
+    t->next = arena_take(memory, cells * sizeof *t->next);
+    t->weight = a->weight ? arena_zero(memory, cells * sizeof *t->weight) : NULL;
+    for (int s = 0; s < a->states; s++) {
+        double left = 0;
+        for (int i = s * a->symbols; i < (s + 1) * a->symbols; i++) {
+            t->next[i] = a->held[i] ? -1 : a->next[i];
+            left += a->weight && !a->held[i] ? a->weight[i] : 0;
+        }
+        for (int i = s * a->symbols; a->weight && i < (s + 1) * a->symbols; i++)
+            t->weight[i] = t->next[i] < 0 ? 0 : a->weight[i] / left;
+    }
+    list_allowed(t, memory);
+    count_paths(t, memory);
+    return t;
+}
+
+// What is never drawn is no transition. A forced symbol is the only way to where it leads, so that it stays.
+static bool hold_out(regular *a, double part, arena *memory, mark at, diag *d)
+{
+    if (part == 0)
+        return true;
+    const int64_t cells = (int64_t)a->states * a->symbols;
+    if (cells > HOLDOUT_PAIRS) {
+        diag_error(d, at, "holdout_transitions: %d states and %d symbols make more than %d pairs", a->states, a->symbols,
+                   HOLDOUT_PAIRS);
+        return false;
+    }
+    int *next = arena_take(memory, cells * sizeof *next);
+    for (int s = 0; s < a->states; s++)
+        for (int x = 0; x < a->symbols; x++)
+            next[s * a->symbols + x] = share(a, s, x) > 0 ? follow(a, s, x) : -1;
+    const transitions all = { a->states, a->symbols, a->first, next, NULL };
+    a->held = holdout_choose(&all, part, memory, at, d);
+    a->trained = a->held ? without_held(a, memory) : NULL;
+    return a->held;
+}
+
+bool regular_close(regular *a, arena *memory, mark at, diag *d)
 {
     list_allowed(a, memory);
     if (!is_total(a))
         count_paths(a, memory);
     make_guesses(a, memory);
+    return hold_out(a, a->o.holdout_transitions, memory, at, d);
+}
+
+const void *regular_trained(const void *self) { return ((const regular *)self)->trained; }
+
+int regular_held_out(const void *self, const int *input, int tokens, bool *taken)
+{
+    const regular *a = self;
+    int state = a->first, read = 0;
+    for (int t = 0; t < tokens; t++) {
+        const bool symbol = input[t] < a->symbols;
+        taken[t] = symbol && a->held[state * a->symbols + input[t]];
+        state = symbol ? follow(a, state, input[t]) : state;
+        read += symbol;
+    }
+    return read;
 }
 
 int regular_mark_id(const regular *a) { return a->symbols + has_start(a); }

@@ -37,6 +37,8 @@ bool dataset_open(dataset *data, const param_object *description, uint64_t seed,
     *data = (dataset){ .task = t, .options = description->options, .seed = seed,
                        .disjoint = is_disjoint(t->options, description->options) };
     data->self = t->open(description->options, a, description->at, d);
+    const void *trained = data->self && t->trained ? t->trained(data->self) : NULL;
+    data->trained = trained ? trained : data->self;
     return data->self;
 }
 
@@ -46,7 +48,7 @@ bool dataset_fits(const dataset *data, int length, char *why, size_t room)
 {
     if (!data->task->fits(data->self, length, why, room))
         return false;
-    const double bits = data->task->space(data->self, length);
+    const double bits = data->task->space(data->trained, length);
     const bool few = data->disjoint && bits < DISJOINT_BITS;
     if (few)
         snprintf(why, room, "disjoint: hash needs %d different examples, length %d has %.0f", 1 << DISJOINT_BITS, length,
@@ -68,20 +70,29 @@ static data_split split_of(const int *input, int tokens)
 void dataset_example(const dataset *data, data_split split, int length, int64_t index, int *input, int *target)
 {
     const uint64_t address[] = { data->seed, RNG_TRAIN + split, length, index };
+    const void *self = split == SPLIT_TEST ? data->self : data->trained;
     rng r = rng_start(address, LEN(address));
-    data->task->example(data->self, length, &r, input, target);
+    data->task->example(self, length, &r, input, target);
     for (int tries = 1; data->disjoint && split_of(input, dataset_tokens(data, length)) != split; tries++) {
         CHECK(tries < DISJOINT_TRIES, "task '%s', length %d: no example for the split %s", data->task->name, length,
               data_split_names[split]);
-        data->task->example(data->self, length, &r, input, target);
+        data->task->example(self, length, &r, input, target);
     }
+}
+
+bool dataset_holds_out(const dataset *data) { return data->trained != data->self; }
+
+int dataset_held_out(const dataset *data, const int *input, int tokens, bool *taken)
+{
+    return data->task->held_out(data->self, input, tokens, taken);
 }
 
 double dataset_chance(const dataset *data) { return 1 - 1.0 / data->task->size(data->self).output; }
 
 double dataset_overlap(const dataset *data, int length, double draws)
 {
-    return data->disjoint ? 0 : -expm1(-draws * exp2(-data->task->space(data->self, length)));
+    const double all = data->task->space(data->self, length), trained = data->task->space(data->trained, length);
+    return data->disjoint ? 0 : exp2(trained - all) * -expm1(-draws * exp2(-trained));
 }
 
 int dataset_novel_from(const dataset *data, double draws, int longest)

@@ -8,6 +8,7 @@
 #include <math.h>
 #include "base/check.h"
 #include "tasks/group_set.h"
+#include "tasks/holdout.h"
 
 enum { RIGHT, LEFT };
 enum { START_NONE, START_BOS };
@@ -20,7 +21,7 @@ static const char *const scored_words[]      = { "all", "all-but-last", "all-but
 static const char *const between_words[]     = { "filler", "repeat", "identity", NULL };
 
 typedef struct word_problem_options {
-    TASK_OPTIONS;
+    TRANSITION_OPTIONS;
     const char *group;
     int composition, start, scored;
     param_one_of symbols;
@@ -37,7 +38,7 @@ static const param word_problem_params[] = {
     INT   (word_problem_options, tokens_per_symbol, "1", 1, 64,                 "tokens that a symbol takes"),
     CHOICE(word_problem_options, between,           "filler", between_words,    "a symbol's other tokens"),
     INT   (word_problem_options, delay,             "0", 0, 1024,               "tokens by which every target comes later"),
-    TASK_PARAMS(word_problem_options),
+    TRANSITION_PARAMS(word_problem_options),
     {0}
 };
 
@@ -45,6 +46,11 @@ typedef struct word_problem {
     const group *group;
     group_set symbols;
     word_problem_options o;
+    const bool *held;                       // [elements, elements] (state, symbol) pairs kept from training; NULL: none is
+    const struct word_problem *trained;     // without them; NULL where none is
+    // of `trained`, where not every symbol is drawn in every state: those that are, in front of a row; their number [elements]
+    const int *drawn, *n_drawn;             // [elements, symbols.n]; NULL: all
+    double bits;                            // of a symbol
 } word_problem;
 
 static bool word_problem_check(const void *options, mark at, diag *d)
@@ -58,10 +64,70 @@ static bool word_problem_check(const void *options, mark at, diag *d)
     if (late)
         diag_error(d, at, "delay: %d and between: %s don't go together: only a symbol's last token is asked; use identity",
                    o->delay, between_words[o->between]);
+    const bool product = o->holdout_transitions > 0 && (o->factors > 1 || o->delay);
+    if (product)
+        diag_error(d, at, "holdout_transitions goes with factors: 1 and delay: 0");
     arena *memory = arena_new();
     const bool symbols = group_set_open(&set, &o->symbols, &g, o->group, at, memory, d);
     arena_free(memory);
-    return symbols && !late;
+    return symbols && !late && !product;
+}
+
+static inline int advance(const word_problem *w, int state, int symbol)
+{
+    return w->o.composition == RIGHT ? group_product(w->group, state, symbol) : group_product(w->group, symbol, state);
+}
+
+static inline int element(const group_set *set, int k) { return set->elements ? set->elements[k] : k; }
+
+// Identities between symbols come in every state, whatever was drawn.
+static transitions list_transitions(const word_problem *w, arena *a)
+{
+    const int G = w->group->size;
+    int  *next   = arena_take(a, (size_t)G * G * sizeof *next);
+    bool *needed = arena_zero(a, (size_t)G * G * sizeof *needed);
+    for (int i = 0; i < G * G; i++)
+        next[i] = -1;
+    for (int state = 0; state < G; state++) {
+        needed[state * G] = w->o.tokens_per_symbol > 1 && w->o.between == IDENTITY;
+        for (int k = 0; k < w->symbols.n; k++)
+            next[state * G + element(&w->symbols, k)] = advance(w, state, element(&w->symbols, k));
+    }
+    return (transitions){ G, G, 0, next, needed };
+}
+
+static word_problem *without_held(const word_problem *w, arena *a)
+{
+    const int G = w->group->size, n = w->symbols.n;
+    int *drawn = arena_take(a, (size_t)G * n * sizeof *drawn), *n_drawn = arena_zero(a, G * sizeof *n_drawn), left = 0;
+    for (int state = 0; state < G; state++) {
+        for (int k = 0; k < n; k++)
+            if (!w->held[state * G + element(&w->symbols, k)])
+                drawn[state * n + n_drawn[state]++] = element(&w->symbols, k);
+        left += n_drawn[state];
+    }
+    word_problem *trained = arena_take(a, sizeof *trained);
+    *trained = *w;
+    trained->drawn   = drawn;
+    trained->n_drawn = n_drawn;
+    trained->bits    = log2((double)left / G);      // an estimate: that of a state of mean choice
+    return trained;
+}
+
+static bool hold_out(word_problem *w, arena *a, mark at, diag *d)
+{
+    const int64_t G = w->group->size;
+    if (w->o.holdout_transitions == 0)
+        return true;
+    if (G * G > HOLDOUT_PAIRS) {
+        diag_error(d, at, "holdout_transitions: %s has %lld pairs of elements, more than %d", w->o.group, (long long)(G * G),
+                   HOLDOUT_PAIRS);
+        return false;
+    }
+    const transitions all = list_transitions(w, a);
+    w->held = holdout_choose(&all, w->o.holdout_transitions, a, at, d);
+    w->trained = w->held ? without_held(w, a) : NULL;
+    return w->held;
 }
 
 static void *word_problem_open(const void *options, arena *a, mark at, diag *d)
@@ -69,8 +135,13 @@ static void *word_problem_open(const void *options, arena *a, mark at, diag *d)
     const word_problem_options *o = options;
     word_problem *w = arena_take(a, sizeof *w);
     *w = (word_problem){ .group = group_open(o->group, at, a, d), .o = *o };
-    return w->group && group_set_open(&w->symbols, &o->symbols, w->group, o->group, at, a, d) ? w : NULL;
+    if (!w->group || !group_set_open(&w->symbols, &o->symbols, w->group, o->group, at, a, d))
+        return NULL;
+    w->bits = fmin(o->factors * log2(w->symbols.n), log2(w->group->size));      // of factors: any that their draws have room for
+    return hold_out(w, a, at, d) ? w : NULL;
 }
+
+static const void *word_problem_trained(const void *self) { return ((const word_problem *)self)->trained; }
 
 static bool has_start(const word_problem *w)  { return w->o.start == START_BOS; }
 static bool has_filler(const word_problem *w) { return w->o.tokens_per_symbol > 1 && w->o.between == FILLER; }
@@ -97,12 +168,7 @@ static int word_problem_tokens(const void *self, int length)
     return length * w->o.tokens_per_symbol + has_start(w);
 }
 
-// A symbol of several factors is taken to be any that so many draws have room for.
-static double word_problem_space(const void *self, int length)
-{
-    const word_problem *w = self;
-    return length * fmin(w->o.factors * log2(w->symbols.n), log2(w->group->size));
-}
+static double word_problem_space(const void *self, int length) { return length * ((const word_problem *)self)->bits; }
 
 static bool word_problem_prefixes(const void *self)
 {
@@ -116,16 +182,13 @@ static const char *word_problem_symbol(const void *self, int id, arena *a)
     return id < w->group->size ? group_text(w->group, id, a) : has_start(w) && id == w->group->size ? "bos" : "_";
 }
 
-static inline int advance(const word_problem *w, int state, int symbol)
+static inline int draw_symbol(const word_problem *w, int state, rng *r)
 {
-    return w->o.composition == RIGHT ? group_product(w->group, state, symbol) : group_product(w->group, symbol, state);
-}
-
-static inline int draw_symbol(const word_problem *w, rng *r)
-{
+    if (w->drawn)
+        return w->drawn[state * w->symbols.n + (int)rng_below(r, w->n_drawn[state])];
     int symbol = 0;
     for (int i = 0; i < w->o.factors; i++) {
-        const int k = (int)rng_below(r, w->symbols.n), drawn = w->symbols.elements ? w->symbols.elements[k] : k;
+        const int drawn = element(&w->symbols, (int)rng_below(r, w->symbols.n));
         symbol = i ? group_product(w->group, symbol, drawn) : drawn;
     }
     return symbol;
@@ -149,7 +212,7 @@ static void word_problem_example(const void *self, int length, rng *r, int *inpu
         *target++ = TASK_IGNORE;
     }
     for (int k = 0, state = 0; k < length; k++) {
-        const int symbol = draw_symbol(w, r);
+        const int symbol = draw_symbol(w, state, r);
         state = advance(w, state, symbol);
         for (int i = 0; i < N; i++)
             write_token(w, symbol, i, state, &input[k * N + i], &target[k * N + i]);
@@ -161,6 +224,21 @@ static void word_problem_example(const void *self, int length, rng *r, int *inpu
         target[t] = TASK_IGNORE;
     for (int t = tokens - N; w->o.scored == ALL_BUT_LAST && t < tokens; t++)
         target[t] = TASK_IGNORE;
+}
+
+// At the token that a symbol is read from.
+static int word_problem_held_out(const void *self, const int *input, int tokens, bool *taken)
+{
+    const word_problem *w = self;
+    const int start = has_start(w), N = w->o.tokens_per_symbol, G = w->group->size;
+    int read = 0;
+    for (int t = 0, state = 0; t < tokens; t++) {
+        const bool reads = t >= start && (t - start) % N == 0;
+        taken[t] = reads && w->held[state * G + input[t]];
+        state = reads ? advance(w, state, input[t]) : state;
+        read += reads;
+    }
+    return read;
 }
 
 // Floors. With all elements as symbols every state after t ≥ 1 of them is uniform, and so is it given only the last w < t: a
@@ -211,4 +289,5 @@ const task task_word_problem = {
     .open = word_problem_open, .size = word_problem_size, .fits = word_problem_fits, .tokens = word_problem_tokens,
     .space = word_problem_space, .example = word_problem_example, .prefixes = word_problem_prefixes,
     .symbol = word_problem_symbol, .floors = word_problem_floors,
+    .trained = word_problem_trained, .held_out = word_problem_held_out,
 };

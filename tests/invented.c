@@ -63,9 +63,16 @@ json_t *invented_evaluation(const invented *v)
             "overlap", t < 20 ? 1.2e-7 : 0.0, "floors", "last symbol", "errors",
                 (json_int_t)(supervised * (t < 60 ? 90 : 95) / 100)));
     }
-    return json_pack("{s:i, s:s, s:i, s:i, s:f, s:o, s:{s:i, s:o, s:o}}", "format", 1, "split", "test", "sequences",
+    json_t *slices = json_array();
+    for (int i = 0; v->slices && v->slices[i]; i++) {
+        json_t *slice = json_copy(json_array_get(lengths, (size_t)i));
+        json_object_set_new(slice, "name", json_string(v->slices[i]));
+        json_object_set_new(slice, "chance", json_real(CHANCE));
+        json_array_append_new(slices, slice);
+    }
+    return json_pack("{s:i, s:s, s:i, s:i, s:f, s:o, s:o, s:{s:i, s:o, s:o}}", "format", 1, "split", "test", "sequences",
         v->sequences, "evaluated_at", v->longest, "chance", CHANCE,
-                     "lengths", lengths, "positions", "first", 1, "position_errors", position_errors, "first_errors",
+                     "lengths", lengths, "slices", slices, "positions", "first", 1, "position_errors", position_errors, "first_errors",
                          first_errors);
 }
 
@@ -76,7 +83,7 @@ void invented_add(summary *s, const invented *v)
     const row found = { .id = "invented", .result = result, .evaluation = evaluation, .last_step = v->state == CELL_STARTED
         ? 120 : -1, .busy = v->state == CELL_RUNNING };
     summary_add(s, &(summary_cell){ v->label, v->group ? v->group : "", v->seed, v->trained, { v->trained, TOKEN_ERROR, 0.01 },
-        &found });
+        &found, v->external, v->compared });
     json_decref(result);
     json_decref(evaluation);
 }

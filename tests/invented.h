@@ -10,6 +10,9 @@ typedef struct invented {
     int         trained, longest, step; // lengths trained, trained + step … longest
     double      early, late;            // chance of losing the state at a position up to `trained`, and after
     int         sequences;
+    bool        external;
+    const char *compared;               // NULL: group
+    const char *const *slices;          // names, NULL at the end: slice i has the counts of length trained + i·step
 } invented;
 
 json_t *invented_result(const invented *);

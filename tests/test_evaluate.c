@@ -1,4 +1,4 @@
-// Evaluation: counts, prefixes.
+// Evaluation: counts, prefixes, held-out transitions.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,6 +7,7 @@
 #include <string.h>
 #include <cmocka.h>
 #include "cell_bench.h"
+#include "results/json.h"
 
 static const char *const description =
     "{ sweep: t, task: { name: word-problem, group: S3, start: bos }, train: { lengths: 6, steps: 20, batch: 8, "
@@ -92,8 +93,70 @@ static void prefixes_are_examples(void **state)
     close_bench(&b);
 }
 
+// Of each sequence one answer, the first that knows of a held-out transition, and apart from it those that know of none:
+// held out, its errors, before, its errors. Shorter lengths are cut from the longest where that makes them examples.
+static void held_out_by_hand(bench *b, int length, bool last, int64_t count[4])
+{
+    const dataset *data = &b->setup.data.base;
+    for (int i = 0; i < 33; i++) {
+        const arena_mark start = arena_save(b->shop.step);
+        graph g = { .step = b->shop.step, .team = b->shop.team, .backend = REFERENCE };
+        const batch one = batch_make(data, SPLIT_TEST, last ? length : 20, i, 1, b->shop.step);
+        const head_loss h = batch_loss(&one, b->setup.network, &g);
+        bool taken[21], known = false;
+        dataset_held_out(data, tensor_ints(one.tokens), one.T, taken);
+        for (int t = 0; t < length && !known; t++) {                    // symbol t is token t + 1
+            const int k = last ? 0 : t;                                 // the answer; with `last` there is but one
+            const bool wrong = tensor_ints(h.predictions)[k] != tensor_ints(one.targets)[k];
+            known = taken[t + 1];
+            if (!known && last && t < length - 1) continue;
+            count[known ? 0 : 2]++;
+            count[known ? 1 : 3] += wrong;
+        }
+        arena_restore(b->shop.step, start);
+    }
+}
+
+static void counts_held_out_transitions(void **state)
+{
+    static const char *const scored[] = { "all", "last" };
+    const int lengths[] = { 3, 9, 20 };
+    for (int c = 0; c < 2; c++) {
+        char text[512];
+        snprintf(text, sizeof text, "{ sweep: t, task: { name: word-problem, group: S3, start: bos, scored: %s, "
+                 "holdout_transitions: 0.1 }, train: { lengths: 6, steps: 20 }, evaluate: { lengths: [3, 9, 20], examples: 33 }, "
+                 "model: { name: psm-softmax, d_model: 8, heads: 2, chunk: 2 } }", scored[c]);
+        bench b = open_bench_of(text, 1);
+        const evaluation e = evaluate_at(&b, lengths, 3);
+        json_t *json = evaluation_json(&e, &b.setup.data.base, 100);
+        for (int l = 0; l < 3; l++) {
+            static const char *const keys[] = { "held_out.supervised", "held_out.errors", "before_held_out.supervised",
+                                                "before_held_out.errors" };
+            const json_t *written = json_array_get(json_object_get(json, "lengths"), l);
+            int64_t count[4] = {0};
+            held_out_by_hand(&b, lengths[l], c == 1, count);
+            assert_true(count[0] > 0 && count[1] > 0 && count[2] > 0);
+            for (int k = 0; k < 4; k++) assert_int_equal(json_int_at(written, keys[k], -1), count[k]);
+        }
+        json_decref(json);
+        close_bench(&b);
+    }
+}
+
+static void says_nothing_of_none_held_out(void **state)
+{
+    bench b = open_bench(1);
+    const evaluation e = evaluate_at(&b, (const int[]){ 3 }, 1);
+    json_t *json = evaluation_json(&e, &b.setup.data.base, 100);
+    assert_null(json_at(json_array_get(json_object_get(json, "lengths"), 0), "held_out"));
+    json_decref(json);
+    close_bench(&b);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(counts_what_is_wrong), cmocka_unit_test(prefixes_are_examples) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(counts_what_is_wrong), cmocka_unit_test(prefixes_are_examples),
+                                        cmocka_unit_test(counts_held_out_transitions),
+                                        cmocka_unit_test(says_nothing_of_none_held_out) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

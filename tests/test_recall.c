@@ -1,43 +1,6 @@
 // Recall tasks: the distribution of mqar's keys, values, slots and fill, the floors by formula, preconditions word for word,
 // and what sets its relatives apart.
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdlib.h>
-#include <string.h>
-#include <math.h>
-#include <cmocka.h>
-#include "base/check.h"
-#include "tests/solvers/open.h"
-
-enum { ROOM = 512 };
-
-static dataset open_task(const char *name, const char *options, arena *a)
-{
-    dataset data;
-    diag *d = diag_new();
-    if (!open_dataset(&data, name, options, 1, a, d)) {
-        diag_print(d, stderr);
-        fail_msg("%s %s can't be opened", name, options);
-    }
-    diag_free(d);
-    return data;
-}
-
-// χ² of counts against probabilities, in standard deviations from its mean. Fixed seeds: 4.5 is far outside chance.
-static void expect_distribution(const int *count, const double *probability, int cells, const char *what)
-{
-    double total = 0, sum = 0;
-    for (int i = 0; i < cells; i++)
-        total += count[i];
-    for (int i = 0; i < cells; i++) {
-        const double expected = probability ? total * probability[i] : total / cells;
-        sum += (count[i] - expected) * (count[i] - expected) / expected;
-    }
-    const double z = (sum - (cells - 1)) / sqrt(2.0 * (cells - 1));
-    if (!(fabs(z) < 4.5))
-        fail_msg("%s: χ² is %.1f standard deviations away", what, z);
-}
+#include "tests/task_tools.h"
 
 // Ordered triples of slots first … first + slots − 1, probabilities by the definition: w₁/W · w₂/(W − w₁) · w₃/(W − w₁ − w₂).
 static int exact_triples(int first, int slots, double power, double *probability)
@@ -83,7 +46,7 @@ static void slots_by_successive_sampling(void **state)
         int count[125] = {0}, kept[125], cells = 0;
         const int triples = exact_triples(cases[i].offset + 1, slots, cases[i].power, all);
         for (int k = 0; k < N; k++) {
-            int input[ROOM], target[ROOM];
+            int input[MOST_TOKENS], target[MOST_TOKENS];
             dataset_example(&data, SPLIT_TRAIN, length, k, input, target);
             count[read_triple(input, target, length, cases[i].offset + 1, slots)]++;
         }
@@ -151,25 +114,6 @@ static void distinct_fill_has_no_keys(void **state)
     }
     assert_true(blank);                                         // 0 may come back
     arena_free(a);
-}
-
-static double floor_error(const dataset *data, const char *name, int length, int examples)
-{
-    const task_floor *f = data->task->floors;
-    int64_t asked = 0, wrong = 0;
-    while (f->name && strcmp(f->name, name))
-        f++;
-    assert_non_null(f->name);
-    for (int i = 0; i < examples; i++) {
-        int input[ROOM], target[ROOM], output[ROOM];
-        dataset_example(data, SPLIT_TEST, length, i, input, target);
-        f->predict(data->self, input, length, output);
-        for (int t = 0; t < length; t++) {
-            asked += target[t] != TASK_IGNORE;
-            wrong += target[t] != TASK_IGNORE && output[t] != target[t];
-        }
-    }
-    return (double)wrong / asked;
 }
 
 static void floors(void **state)

@@ -1,49 +1,6 @@
 // Regular tasks: distributions, counts of texts, floors by formula, automata from files and what is said of wrong ones.
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
-#include <math.h>
-#include <cmocka.h>
-#include "base/check.h"
-#include "tests/solvers/open.h"
-
-enum { ROOM = 512 };
-
-static dataset open_task(const char *name, const char *options, arena *a)
-{
-    dataset data;
-    diag *d = diag_new();
-    if (!open_dataset(&data, name, options, 1, a, d)) {
-        diag_print(d, stderr);
-        fail_msg("%s %s can't be opened", name, options);
-    }
-    diag_free(d);
-    return data;
-}
-
-// Share of the asked positions at which the floor is right.
-static double floor_right(const dataset *data, const char *name, int length, int examples)
-{
-    const task_floor *f = data->task->floors;
-    const int tokens = dataset_tokens(data, length);
-    int64_t asked = 0, right = 0;
-    while (f->name && strcmp(f->name, name))
-        f++;
-    assert_non_null(f->name);
-    for (int i = 0; i < examples; i++) {
-        int input[ROOM], target[ROOM], output[ROOM];
-        dataset_example(data, SPLIT_TEST, length, i, input, target);
-        f->predict(data->self, input, tokens, output);
-        for (int t = 0; t < tokens; t++) {
-            asked += target[t] != TASK_IGNORE;
-            right += target[t] != TASK_IGNORE && output[t] == target[t];
-        }
-    }
-    return (double)right / asked;
-}
+#include "tests/task_tools.h"
 
 // Where states stay uniform a window of w symbols is right at the first w positions and by chance behind them.
 static void floors(void **state)
@@ -61,11 +18,15 @@ static void floors(void **state)
         { "modular-arithmetic", "{ scored: all }",               "last-symbol",    1,  1 },
         { "flip-flop",        "{ ignore: 0.5 }",                 "last-symbol",    200, 0.5 },
         { "flip-flop",        "{ ignore: 0.5 }",                 "last-2-symbols", 400, 0.75 },
-        { "dyck",             "{ kinds: 1, depth: 1 }",          "last-symbol",    20, 1 } };
+        { "dyck",             "{ kinds: 1, depth: 1 }",          "last-symbol",    20, 1 },
+        { "dyck",             "{ kinds: 1, depth: 4 }",          "counts",         40, 1 },
+        { "dyck",             "{ kinds: 3, depth: 1 }",          "counts",         40, 1 },
+        { "dyck",             "{ form: recognition, scored: last }", "most-frequent", 40, 0.5 },
+        { "dyck",             "{ form: recognition, scored: mark, start: bos }", "last-4-symbols", 4, 1 } };
     for (size_t i = 0; i < LEN(known); i++) {
         arena *a = arena_new();
         const dataset data = open_task(known[i].task, known[i].options, a);
-        const double right = floor_right(&data, known[i].floor, known[i].length, 10000);
+        const double right = 1 - floor_error(&data, known[i].floor, known[i].length, 10000);
         const double tolerance = known[i].right == 1 ? 0 : 0.02;
         if (!(fabs(right - known[i].right) <= tolerance))
             fail_msg("%s %s, %s: right %.4f, expected %.4f", known[i].task, known[i].options, known[i].floor, right,
@@ -159,6 +120,105 @@ static void dyck_openings(void **state)
     arena_free(a);
 }
 
+// ---- recognition of balanced texts: all texts of four brackets of two kinds, as numbers of base 4, and how likely each is
+
+enum { TEXTS = 256, BRACKETS = 4 };
+
+static void text_of(int number, int *text)
+{
+    for (int t = BRACKETS - 1; t >= 0; t--, number /= 4)
+        text[t] = number % 4;
+}
+
+static int number_of(const int *text) { return 64 * text[0] + 16 * text[1] + 4 * text[2] + text[3]; }
+
+static bool closes(int a, int b) { return a < 2 && b == a + 2; }
+
+static bool is_balanced(int number)
+{
+    int x[BRACKETS];
+    text_of(number, x);
+    return (closes(x[0], x[1]) && closes(x[2], x[3])) || (closes(x[0], x[3]) && closes(x[1], x[2]));
+}
+
+// One edit: half of the time one bracket is any other, half of the time one is taken out and put in anywhere.
+static void edit_all(const double *before, double *after)
+{
+    memset(after, 0, TEXTS * sizeof *after);
+    for (int number = 0; number < TEXTS; number++)
+        for (int from = 0; from < BRACKETS; from++)
+            for (int k = 0; k < BRACKETS; k++) {            // k: another bracket, and the place that it goes to
+                int text[BRACKETS], moved[BRACKETS];
+                text_of(number, text);
+                for (int t = 0, s = 0; t < BRACKETS; t++) {
+                    s += s == from;
+                    moved[t] = t == k ? text[from] : text[s++];
+                }
+                after[number_of(moved)] += before[number] / 2 / (BRACKETS * BRACKETS);
+                if (k == text[from])
+                    continue;
+                text[from] = k;
+                after[number_of(text)] += before[number] / 2 / (BRACKETS * 3);
+            }
+}
+
+// Nothing is open: open. Then one in two opens a second, which both close; else the first closes and another pair follows.
+static void exact_texts(double *probability)
+{
+    double uniform[TEXTS], edited[TEXTS] = {0}, now[TEXTS], then[TEXTS], share = 1, sums[2] = {0};
+    for (int i = 0; i < TEXTS; i++) {
+        now[i] = is_balanced(i) ? 1.0 / 8 : 0;                      // two shapes, four choices of kinds
+        probability[i] = now[i] / 2;
+        uniform[i] = 1;
+    }
+    for (int edits = 1; edits < 50; edits++) {
+        edit_all(now, then);
+        memcpy(now, then, sizeof now);
+        share /= 2;
+        for (int i = 0; i < TEXTS; i++)
+            edited[i] += share * now[i];
+    }
+    for (int i = 0; i < TEXTS; i++) {
+        sums[0] += is_balanced(i) ? 0 : uniform[i];
+        sums[1] += is_balanced(i) ? 0 : edited[i];
+    }
+    for (int i = 0; i < TEXTS; i++)
+        probability[i] += is_balanced(i) ? 0 : uniform[i] / sums[0] / 4 + edited[i] / sums[1] / 4;
+}
+
+static void dyck_recognition(void **state)
+{
+    enum { N = 200000 };
+    arena *a = arena_new();
+    const dataset data = open_task("dyck", "{ form: recognition, scored: mark }", a);
+    static int count[TEXTS];
+    double probability[TEXTS];
+    for (int i = 0; i < N; i++) {
+        int input[BRACKETS + 1], target[BRACKETS + 1];
+        dataset_example(&data, SPLIT_TRAIN, BRACKETS, i, input, target);
+        assert_int_equal(target[BRACKETS], is_balanced(number_of(input)));
+        count[number_of(input)]++;
+    }
+    exact_texts(probability);
+    expect_distribution(count, probability, TEXTS, "texts of four brackets");
+    arena_free(a);
+}
+
+static void dyck_is_half_balanced(void **state)
+{
+    enum { N = 20000, L = 60 };
+    arena *a = arena_new();
+    const dataset data = open_task("dyck", "{ form: recognition, scored: last, kinds: 3, depth: 5, open: 0.6 }", a);
+    int balanced[2] = {0};
+    for (int i = 0; i < N; i++) {
+        int input[L], target[L];
+        dataset_example(&data, SPLIT_TEST, L, i, input, target);
+        balanced[target[L - 1]]++;
+    }
+    expect_distribution(balanced, NULL, 2, "balanced texts");
+    arena_free(a);
+}
+
 // ( left operator right ) of nine tokens: the left part has 1 … 5 of them, each as often.
 static void brackets(void **state)
 {
@@ -205,6 +265,9 @@ static void spaces(void **state)
     expect_space("dyck", "{}", 1, 2);
     expect_space("dyck", "{}", 2, 2 * 3);                       // close it, or one of two
     expect_space("dyck", "{ depth: 1 }", 6, 8);
+    expect_space("dyck", "{ form: recognition, scored: last }", 4, 2 * 4);
+    expect_space("dyck", "{ form: recognition, scored: last }", 8, 13 * 16);                    // one of 14 shapes is too deep
+    expect_space("dyck", "{ form: recognition, scored: last, kinds: 1, depth: 4096 }", 8, 14);
     expect_space("flip-flop", "{}", 4, 2);
     expect_space("flip-flop", "{}", 6, 2 * (2 + 2 + 1));        // w b, then w b, i b or r, then the last r
 }
@@ -289,34 +352,22 @@ static void wrong_options(void **state)
         { "automaton", "{ definition: { symbols: [a], states: [p], start: q, next: [[p]], output: [1] } }",
           "test:1:1: error: 'q' is not among the states" },
         { "dyck", "{ kinds: 4, depth: 12 }", "4 kinds of brackets nested 12 deep make more than 16384 stacks" },
+        { "dyck", "{ form: recognition }", "form: recognition asks about a whole text: write scored: last or scored: mark" },
         { "modular-arithmetic", "{ brackets: true, scored: all }", "scored: all has no meaning with brackets" },
         { "cycle-navigation", "{ modulus: 1 }", "'modulus' is 1, outside [2, 16384]" } };
-    for (size_t i = 0; i < LEN(wrong); i++) {
-        arena *a = arena_new();
-        diag *d = diag_new();
-        dataset data;
-        char *text;
-        size_t bytes;
-        assert_false(open_dataset(&data, wrong[i].task, wrong[i].options, 1, a, d));
-        FILE *out = open_memstream(&text, &bytes);
-        diag_print(d, out);
-        fclose(out);
-        if (diag_errors(d) != 1 || !strstr(text, wrong[i].message))
-            fail_msg("%s %s is answered with: %s", wrong[i].task, wrong[i].options, text);
-        free(text);
-        diag_free(d);
-        arena_free(a);
-    }
+    for (size_t i = 0; i < LEN(wrong); i++)
+        expect_refusal(wrong[i].task, wrong[i].options, wrong[i].message);
 }
 
 static void lengths(void **state)
 {
-    static const struct { const char *task; int length; const char *why; } cases[] = {
-        { "parity", 0, "length 0 is below 1" }, { "modular-arithmetic", 4, "length 4 is not odd" },
-        { "flip-flop", 2, "length 2 is below 4" }, { "flip-flop", 7, "length 7 is not even" } };
+    static const struct { const char *task, *options; int length; const char *why; } cases[] = {
+        { "parity", "{}", 0, "length 0 is below 1" }, { "modular-arithmetic", "{}", 4, "length 4 is not odd" },
+        { "flip-flop", "{}", 2, "length 2 is below 4" }, { "flip-flop", "{}", 7, "length 7 is not even" },
+        { "dyck", "{ form: recognition, scored: last }", 5, "length 5 is not even" } };
     for (size_t i = 0; i < LEN(cases); i++) {
         arena *a = arena_new();
-        const dataset data = open_task(cases[i].task, "{}", a);
+        const dataset data = open_task(cases[i].task, cases[i].options, a);
         char why[128] = "";
         assert_false(data.task->fits(data.self, cases[i].length, why, sizeof why));
         assert_string_equal(why, cases[i].why);
@@ -328,7 +379,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(floors), cmocka_unit_test(precedence_prefers_zero), cmocka_unit_test(balance),
-        cmocka_unit_test(flip_flop_instructions), cmocka_unit_test(dyck_openings), cmocka_unit_test(brackets),
+        cmocka_unit_test(flip_flop_instructions), cmocka_unit_test(dyck_openings), cmocka_unit_test(dyck_recognition),
+        cmocka_unit_test(dyck_is_half_balanced), cmocka_unit_test(brackets),
         cmocka_unit_test(spaces), cmocka_unit_test(automaton_from_a_file), cmocka_unit_test(wrong_automata),
         cmocka_unit_test(wrong_options), cmocka_unit_test(lengths) };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -220,6 +220,36 @@ static void test_columns_line_up(void **state)
     assert_int_equal(text_width("a\xe2\x89"), 3);       // cut in the middle of a character
 }
 
+// What was trained elsewhere is told by its label, with its own last length, and is not among what "we trained".
+static void test_external(void **state)
+{
+    summary *s = summary_new(&(summary_head){ "s5", "word-problem (S5)", NULL }, memory);
+    for (int i = 0; i < 2; i++) {
+        invented_add(s, &(invented){ "gru", "", i, CELL_DONE, 18, 98, 8, 0.002, 0.1, 300 });
+        invented_add(s, &(invented){ "gru", "", i, CELL_DONE, 18, 50, 8, 0.002, 0.1, 200, .external = true });
+    }
+    summary_finish(s);
+    assert_int_equal(s->n_models, 2);                   // of one name, and yet two
+    assert_string_equal(s->models[1].label, "gru (external)");
+    const char *text = printed(s, TABLE_TEXT, NULL);
+    has(text, "error at the end");
+    has(text, " at 98 ");
+    has(text, " at 50 ");
+    has(text, "(external): trained by another program");
+    has_not(printed(invented_sweep(5), TABLE_TEXT, NULL), "(external)");
+    char *method;
+    size_t bytes;
+    FILE *f = open_memstream(&method, &bytes);
+    table_method(f, s);
+    fclose(f);
+    for (char *line; (line = strstr(method, "\n  "));)
+        memmove(line, line + 2, strlen(line + 2) + 1);
+    has(method, "we trained 1 model with 2 seeds each");
+    has(method, "on 300 unseen test sequences at lengths up to 98");
+    has(method, "(external): trained by another program");
+    free(method);
+}
+
 static void test_other_formats(void **state)
 {
     const summary *s = invented_sweep(5);
@@ -274,6 +304,43 @@ static void test_export(void **state)
         assert_false(table_export(full, s, false));
         fclose(full);
     }
+}
+
+// Each length's evaluation says so many first answers after a held-out transition, and so many before.
+static void add_held_out(summary *s, int64_t seed, int errors)
+{
+    const invented v = { "psm-softmax", "", seed, CELL_DONE, 18, 50, 8, 1e-5, 1e-5, 300 };
+    json_t *result = invented_result(&v), *evaluation = invented_evaluation(&v), *length;
+    size_t i;
+    json_array_foreach(json_object_get(evaluation, "lengths"), i, length) {
+        json_object_set_new(length, "held_out", json_pack("{s:i, s:i}", "supervised", 200, "errors", errors));
+        json_object_set_new(length, "before_held_out", json_pack("{s:i, s:i}", "supervised", 1000, "errors", 20));
+    }
+    const row found = { .id = "invented", .result = result, .evaluation = evaluation, .last_step = -1 };
+    summary_add(s, &(summary_cell){ v.label, "", seed, 18, { 18, TOKEN_ERROR, 0.01 }, &found });
+    json_decref(result);
+    json_decref(evaluation);
+}
+
+static void test_held_out(void **state)
+{
+    summary *s = summary_new(&(summary_head){ .sweep = "s5", .task = "word-problem (S5)" }, memory);
+    add_held_out(s, 0, 150);
+    add_held_out(s, 1, 180);
+    summary_finish(s);
+    NEAR(model_held_out(&s->models[0], false, 18, memory).median, 0.825, 1e-12);
+    NEAR(model_held_out(&s->models[0], true, 18, memory).high, 0.02, 1e-12);
+    assert_int_equal(model_held_out(&s->models[0], false, 19, memory).n, 0);
+    has(printed(s, TABLE_TEXT, NULL), "Held-out transitions: error at a sequence's first answer after one 0.825 [0.750–0.900], "
+        "0.0200 [0.0200–0.0200] before, at 18; 0.825 [0.750–0.900], 0.0200 [0.0200–0.0200] before, at 34.");
+    has_not(printed(invented_sweep(2), TABLE_TEXT, NULL), "Held-out");
+    char *text;
+    size_t bytes;
+    FILE *f = open_memstream(&text, &bytes);
+    assert_true(table_export(f, s, true));
+    fclose(f);
+    has(text, "\"held_out\":200,\"held_out_errors\":150,\"before_held_out\":1000,\"before_held_out_errors\":20");
+    free(text);
 }
 
 // Grid points and models that were trained at different lengths.
@@ -343,7 +410,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_summary_of_a_store), TEST(test_table_of_a_store), TEST(test_over_seeds), TEST(test_notes),
             TEST(test_columns_line_up),
-        TEST(test_other_formats), TEST(test_export), TEST(test_groups_and_lengths), TEST(test_empty), TEST(test_strange_files),
+        TEST(test_external), TEST(test_other_formats), TEST(test_export), TEST(test_held_out), TEST(test_groups_and_lengths), TEST(test_empty), TEST(test_strange_files),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -89,6 +89,9 @@ static void described(void **state)
         const param *disjoint = find_option(t, "disjoint");
         if (!disjoint || disjoint->of != task_disjoint_words)
             fail_msg("%s: its options lack TASK_OPTIONS, or its table TASK_PARAMS", t->name);
+        const bool holds = find_option(t, "holdout_transitions");
+        if (holds != (t->trained != NULL) || holds != (t->held_out != NULL))
+            fail_msg("%s: TRANSITION_OPTIONS, trained and held_out belong together", t->name);
         assert_ptr_equal(object_find(task_family(), t->name), &t->object);
         assert_true(t->source && *t->source && t->summary && *t->summary && t->convention && *t->convention && t->version >= 1);
         assert_true(t->example_options && t->example_text && t->floors && t->floors->name);
@@ -250,6 +253,60 @@ static void disjoint_small(void **state)
     arena_free(a);
 }
 
+// What one case keeps when transitions are held out: training and validation examples are right and take none; test examples
+// are those of the same case without, and take some. False where the case can't do without so many.
+static bool try_holdout(const trial *t, const char *share)
+{
+    const char *options = arena_text(t->arena, "{ holdout_transitions: %s, %s", share, t->item->options + 1);
+    diag *d = diag_new();
+    dataset data;
+    const bool opened = open_dataset(&data, t->solver->task, options, 1, t->arena, d);
+    assert_int_equal(opened, diag_errors(d) == 0);
+    diag_free(d);
+    if (!opened)
+        return false;
+    const int length = t->item->length, tokens = dataset_tokens(&data, length);
+    int of_test = 0;
+    assert_true(dataset_holds_out(&data) && !dataset_holds_out(&t->data));
+    for (int i = 0; i < 900; i++) {
+        int input[ROOM], target[ROOM], answer[ROOM], marked = 0;
+        bool taken[ROOM];
+        dataset_example(&data, i % 3, length, i, input, target);
+        t->solver->solve(t->item->facts, input, tokens, answer);
+        assert_memory_equal(answer, target, tokens * sizeof *target);
+        assert_in_range(dataset_held_out(&data, input, tokens, taken), 1, tokens);
+        for (int k = 0; k < tokens; k++)
+            marked += taken[k];
+        if (i % 3 != SPLIT_TEST && marked)
+            fail_msg("%s: held-out transitions in %s\n%s", options, data_split_names[i % 3],
+                     dataset_text(&data, input, target, tokens, t->arena));
+        of_test += marked;
+        dataset_example(&t->data, SPLIT_TEST, length, i, answer, target);
+        assert_true(i % 3 != SPLIT_TEST || !memcmp(input, answer, tokens * sizeof *input));
+    }
+    if (!of_test)
+        fail_msg("%s: no test example takes a held-out transition", options);
+    return true;
+}
+
+static void holdout(void **state)
+{
+    static const char *const shares[] = { "0.03", "0.1", "0.25", "0.5" };
+    for (int i = 0; i < task_list_length; i++) {
+        const solver *s = find_solver(task_list[i]->name);
+        int opened = 0;
+        for (int c = 0; c < s->n_cases && task_list[i]->trained; c++) {
+            arena *a = arena_new();
+            const trial t = { open_case(s->task, s->cases[c].options, 1, a), s, &s->cases[c], a };
+            for (size_t k = 0; k < LEN(shares); k++)
+                opened += try_holdout(&t, shares[k]);
+            arena_free(a);
+        }
+        if (task_list[i]->trained && !opened)
+            fail_msg("%s: no case can do without any transition", s->task);
+    }
+}
+
 // log2 of the number of examples grows with the length; overlap falls, and novel_from is where it comes under 1 %.
 static void space_of(const trial *t)
 {
@@ -389,7 +446,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(described), cmocka_unit_test(ids), cmocka_unit_test(solved), cmocka_unit_test(prefixes),
-        cmocka_unit_test(pure), cmocka_unit_test(disjoint), cmocka_unit_test(disjoint_small), cmocka_unit_test(space),
+        cmocka_unit_test(pure), cmocka_unit_test(disjoint), cmocka_unit_test(disjoint_small), cmocka_unit_test(holdout),
+        cmocka_unit_test(space),
         cmocka_unit_test(floors), cmocka_unit_test(symbols),
         cmocka_unit_test(worked_examples), cmocka_unit_test(golden) };
     return cmocka_run_group_tests(tests, NULL, NULL);

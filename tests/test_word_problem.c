@@ -1,36 +1,5 @@
 // The word problem: products on both sides, which positions are asked, uniform and independent data, floors by formula.
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdlib.h>
-#include <string.h>
-#include <math.h>
-#include <cmocka.h>
-#include "base/check.h"
-#include "tests/solvers/open.h"
-
-enum { LONGEST = 64 };
-
-static dataset open_word_problem(const char *options, arena *a)
-{
-    dataset data;
-    diag *d = diag_new();
-    if (!open_dataset(&data, "word-problem", options, 1, a, d)) {
-        diag_print(d, stderr);
-        fail_msg("%s can't be opened", options);
-    }
-    diag_free(d);
-    return data;
-}
-
-static const task_floor *find_floor(const dataset *data, const char *name)
-{
-    const task_floor *f = data->task->floors;
-    while (f->name && strcmp(f->name, name))
-        f++;
-    assert_non_null(f->name);
-    return f;
-}
+#include "tests/task_tools.h"
 
 // A window of eight symbols over eight symbols is the whole answer: the task's own product against published vectors.
 static void golden_vectors(void **state)
@@ -44,7 +13,7 @@ static void golden_vectors(void **state)
         { "{ group: A5, composition: left }", 8, { 1, 2, 3, 59, 30, 17, 17, 17 },   { 1, 0, 3, 56, 48, 40, 5, 23 } } };
     arena *a = arena_new();
     for (size_t i = 0; i < LEN(golden); i++) {
-        const dataset data = open_word_problem(golden[i].options, a);
+        const dataset data = open_task("word-problem", golden[i].options, a);
         int output[8];
         find_floor(&data, "last-8-symbols")->predict(data.self, golden[i].input, golden[i].n, output);
         assert_memory_equal(output, golden[i].target, golden[i].n * sizeof *output);
@@ -64,11 +33,11 @@ static void asked_positions(void **state)
         { "{ group: S5, scored: all-but-first, start: bos }",  "..xxx", false },
         { "{ group: S5, scored: last, start: bos }",           "....x", false } };
     arena *a = arena_new();
-    const dataset plain = open_word_problem("{ group: S5 }", a);
+    const dataset plain = open_task("word-problem", "{ group: S5 }", a);
     int symbols[4], states[4];
     dataset_example(&plain, SPLIT_TRAIN, 4, 7, symbols, states);
     for (size_t i = 0; i < LEN(cases); i++) {
-        const dataset data = open_word_problem(cases[i].options, a);
+        const dataset data = open_task("word-problem", cases[i].options, a);
         const int bos = strstr(cases[i].options, "bos") != NULL;
         int input[5], target[5];
         assert_int_equal(dataset_tokens(&data, 4), 4 + bos);
@@ -89,7 +58,7 @@ static void lengths(void **state)
 {
     arena *a = arena_new();
     char why[128] = "";
-    const dataset all = open_word_problem("{ group: S5 }", a), part = open_word_problem("{ group: S5, scored: all-but-last }", a);
+    const dataset all = open_task("word-problem", "{ group: S5 }", a), part = open_task("word-problem", "{ group: S5, scored: all-but-last }", a);
     assert_true(all.task->fits(all.self, 1, why, sizeof why) && !*why);
     assert_false(all.task->fits(all.self, 0, why, sizeof why));
     assert_string_equal(why, "scored: all needs at least 1 symbol");
@@ -117,41 +86,15 @@ static void wrong_options(void **state)
         { "{ group: S3, symbols: [1, 2, 1] }", "symbols: 1 stands there twice" },
         { "{ group: S3, symbols: [] }", "symbols: the list is empty" },
         { "{ group: S3, tokens_per_symbol: 2, delay: 1 }", "delay: 1 and between: filler don't go together" } };
-    arena *a = arena_new();
-    for (size_t i = 0; i < LEN(wrong); i++) {
-        diag *d = diag_new();
-        dataset data;
-        assert_false(open_dataset(&data, "word-problem", wrong[i].options, 1, a, d));
-        char *text;
-        size_t bytes;
-        FILE *out = open_memstream(&text, &bytes);
-        diag_print(d, out);
-        fclose(out);
-        if (diag_errors(d) != 1 || !strstr(text, wrong[i].message) || !strstr(text, "test:1:"))
-            fail_msg("%s is answered with: %s", wrong[i].options, text);
-        free(text);
-        diag_free(d);
-    }
-    arena_free(a);
-}
-
-// Standard deviations between Σ (count − expected)²/expected and its mean over equally likely cells.
-static double chi_square_z(const int *count, int cells)
-{
-    double total = 0, sum = 0;
-    for (int i = 0; i < cells; i++)
-        total += count[i];
-    const double expected = total / cells;
-    for (int i = 0; i < cells; i++)
-        sum += (count[i] - expected) * (count[i] - expected) / expected;
-    return (sum - (cells - 1)) / sqrt(2.0 * (cells - 1));
+    for (size_t i = 0; i < LEN(wrong); i++)
+        expect_refusal("word-problem", wrong[i].options, wrong[i].message);
 }
 
 static void expect_uniform(const int *count, int cells, const char *what, int t)
 {
-    const double z = chi_square_z(count, cells);
-    if (!(fabs(z) < 4.5))                               // fixed seeds: passes or fails for good; 4.5 is far outside chance
-        fail_msg("%s at %d: χ² is %.1f standard deviations away", what, t, z);
+    arena *a = arena_new();
+    expect_distribution(count, NULL, cells, arena_text(a, "%s at %d", what, t));
+    arena_free(a);
 }
 
 // Symbols and states at every position; pairs (symbol, next symbol), (symbol, state before), and first symbols of neighbours.
@@ -160,7 +103,7 @@ static void distribution(void **state)
     enum { L = 8, N = 60000, G = 60 };
     static int symbol[L][G], product[L][G], next[L][G * G], before[L][G * G], neighbour[G * G], split[G * G], lengths_pair[G * G];
     arena *a = arena_new();
-    const dataset data = open_word_problem("{ group: A5 }", a);
+    const dataset data = open_task("word-problem", "{ group: A5 }", a);
     int first = -1;
     for (int i = 0; i < N; i++) {
         int input[L], target[L], other[L + 1], unused[L + 1];
@@ -206,24 +149,12 @@ static void floors(void **state)
         { "{ group: S3, start: bos }", 6, 9 }, { "{ group: S5 }", 120, 6 } };
     arena *a = arena_new();
     for (size_t s = 0; s < LEN(sets); s++) {
-        const dataset data = open_word_problem(sets[s].options, a);
-        const int L = sets[s].length, tokens = dataset_tokens(&data, L);
+        const dataset data = open_task("word-problem", sets[s].options, a);
+        const int L = sets[s].length;
         for (size_t f = 0; f < LEN(known); f++) {
-            const task_floor *floor = find_floor(&data, known[f].name);
-            int64_t wrong = 0, asked = 0;
-            for (int i = 0; i < N; i++) {
-                int input[LONGEST], target[LONGEST], output[LONGEST];
-                dataset_example(&data, SPLIT_TEST, L, i, input, target);
-                floor->predict(data.self, input, tokens, output);
-                for (int t = 0; t < tokens; t++) {
-                    asked += target[t] != TASK_IGNORE;
-                    wrong += target[t] != TASK_IGNORE && output[t] != target[t];
-                }
-            }
             const int w = known[f].window < L ? known[f].window : L;
             const double chance = 1.0 / sets[s].size, expected = 1 - (w + (L - w) * chance) / L;
-            const double share = (double)wrong / asked, sd = sqrt(chance * (1 - chance) / asked);
-            assert_int_equal(asked, (int64_t)N * L);
+            const double share = floor_error(&data, known[f].name, L, N), sd = sqrt(chance * (1 - chance) / ((double)N * L));
             if (!(fabs(share - expected) <= 4.5 * sd))
                 fail_msg("%s of %s: error %.5f, expected %.5f", known[f].name, sets[s].options, share, expected);
         }
@@ -237,7 +168,7 @@ static void overlap(void **state)
 {
     const double draws = 6000 * 128;
     arena *a = arena_new();
-    const dataset data = open_word_problem("{ group: S5 }", a), few = open_word_problem("{ group: S3, scored: all-but-last }", a);
+    const dataset data = open_task("word-problem", "{ group: S5 }", a), few = open_task("word-problem", "{ group: S3, scored: all-but-last }", a);
     assert_true(dataset_overlap(&data, 2, draws) > 0.9999999);
     assert_true(fabs(dataset_overlap(&data, 3, draws) - 0.3588) < 1e-4);
     assert_true(fabs(dataset_overlap(&data, 4, draws) - 0.003697) < 1e-6);
@@ -260,7 +191,7 @@ static void symbol_sets(void **state)
         { "{ group: Z5, symbols: [4, 1, 0] }",      3,  { 0, 1, 4 } } };
     for (size_t i = 0; i < LEN(sets); i++) {
         arena *a = arena_new();
-        const dataset data = open_word_problem(sets[i].options, a);
+        const dataset data = open_task("word-problem", sets[i].options, a);
         int drawn[120] = {0}, count[16], all = 0;
         for (int k = 0; k < 20000; k++) {
             int input[3], target[3];
@@ -282,7 +213,7 @@ static void factors(void **state)
 {
     enum { N = 30000 };
     arena *a = arena_new();
-    const dataset data = open_word_problem("{ group: S5, symbols: transpositions, factors: 2 }", a);
+    const dataset data = open_task("word-problem", "{ group: S5, symbols: transpositions, factors: 2 }", a);
     int identities = 0;
     for (int k = 0; k < N; k++) {
         int input[1], target[1];
@@ -301,7 +232,7 @@ static void generators_are_not_uniform(void **state)
     enum { N = 40000, L = 8 };
     static int count[L][120];
     arena *a = arena_new();
-    const dataset data = open_word_problem("{ group: S5, symbols: generators }", a);
+    const dataset data = open_task("word-problem", "{ group: S5, symbols: generators }", a);
     for (int k = 0; k < N; k++) {
         int input[L], target[L];
         dataset_example(&data, SPLIT_TRAIN, L, k, input, target);
@@ -314,7 +245,7 @@ static void generators_are_not_uniform(void **state)
             most = count[known[i].t - 1][state_] > most ? count[known[i].t - 1][state_] : most;
         assert_true(fabs((double)most / N - known[i].share) < 0.01);
     }
-    const dataset slow = open_word_problem("{ group: S5, tokens_per_symbol: 3, start: bos }", a);
+    const dataset slow = open_task("word-problem", "{ group: S5, tokens_per_symbol: 3, start: bos }", a);
     int input[32], target[32], output[32];
     dataset_example(&slow, SPLIT_TRAIN, 8, 0, input, target);
     find_floor(&slow, "last-8-symbols")->predict(slow.self, input, 25, output);

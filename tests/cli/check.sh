@@ -24,6 +24,11 @@ floors() {
     done
 }
 check '  and of every task, with its floors'    floors
+held_out() {
+    "$program" check word-problem group=S5 holdout_transitions=0.2 --property 'held out' >"$work/out" &&
+        grep -qE ' held out: training +1 +0 +0 +ok' "$work/out" && grep -qE ' held out: test +1 +0\.2[01]? ' "$work/out"
+}
+check '  training takes no held-out transition' held_out
 
 # finds FAULT PROPERTY LENGTH: a mixer with this fault breaks the property, first at this length, and the status is 1.
 finds() {

@@ -24,9 +24,10 @@ check 'nothing matches'      message 'matches none' run "$smoke" --only nothing-
 check 'a wrong ending'       message 'must end in .png, .svg or .pdf' plot "$smoke" -o figure.jpg
 check '--version'            sh -c "'$program' --version | grep -q '^scanbench [0-9]'"
 check '--help'               sh -c "'$program' --help | grep -q 'SWEEP.yaml'"
-for command in run status table plot export list sample bench; do
+for command in run status table plot export list sample score bench; do
     check "$command --help"  sh -c "'$program' $command --help | grep -q '^usage: scanbench $command'"
 done
+check 'half of a score'        message 'usage: scanbench score SPEC.yaml PREDICTIONS.npy' score x.yaml
 check 'sample as text'       sh -c "'$program' sample word-problem group=S3 length=5 --count 1 | grep -q target"
 check 'sample as jsonl'      sh -c "'$program' sample word-problem group=S3 start=bos length=2 --count 1 --format jsonl | grep -qE '^\{\"index\":0,\"tokens\":\[6,[0-5],[0-5]\],\"targets\":\[null,[0-5],[0-5]\]\}$'"
 check 'list names the lists' sh -c "'$program' list | grep -q architectures"

@@ -24,8 +24,15 @@ replace='{ line = $0; at = index(line, ENVIRON["FROM"])
               line = substr(line, 1, at - 1) ENVIRON["TO"] substr(line, at + size) }
     print line } END { exit count != 1 }'
 
+# A test is a program or, with .sh, a script of tests/cli.
+targets() { for test; do case $test in *.sh) echo harness/scanbench ;; *) echo "tests/$test" ;; esac; done; }
+cat >"$work/one" <<END
+export BUILD='$build' ROOT='$tree'
+case \$1 in *.sh) exec timeout ${minutes}m sh "\$ROOT/tests/cli/\$1" ;; *) exec timeout ${minutes}m "\$BUILD/tests/\$1" ;; esac
+END
+
 make() {
-    ninja -C "$build" $(printf 'tests/%s ' "$@") >"$work/build.log" 2>&1 && return
+    ninja -C "$build" $(targets "$@") >"$work/build.log" 2>&1 && return
     echo 'does not compile:'
     tail -n 30 "$work/build.log"
     return 1
@@ -35,7 +42,7 @@ make() {
 red() {
     make "$@" || return 1
     for test; do
-        timeout ${minutes}m "$build/tests/$test" >"$work/test.log" 2>&1 </dev/null
+        sh "$work/one" "$test" >"$work/test.log" 2>&1 </dev/null
         case $? in
         0) echo "$test is green" ;;
         124) echo "$test runs for more than $minutes minutes" ;;
@@ -59,7 +66,7 @@ found() {
 }
 
 all=$(for file in "$work"/faults/*.tests; do cat "$file"; echo; done | tr ' ' '\n' | sort -u)
-one="timeout ${minutes}m '$build/tests/{}' >'$work/{}.log' 2>&1 </dev/null || { cat '$work/{}.log'; exit 1; }"
+one="sh '$work/one' {} >'$work/{}.log' 2>&1 </dev/null || { cat '$work/{}.log'; exit 1; }"
 green() { make $all && echo "$all" | xargs -P "$(nproc)" -I{} sh -c "$one"; }
 check 'without a fault every test is green'     green
 [ $failures = 0 ] || finish

@@ -1,15 +1,39 @@
-// Dyck-(k, m): a stack of what is open.
+// Dyck-(k, m): a stack of what is open. Balanced texts are recognised by taking out pairs until none is left, and by a count of
+// what is open.
 #include "tests/solvers/placed.h"
 #include "tests/solvers/solver.h"
 
-typedef struct facts { placing placing; int kinds, depth; } facts;
+#include <string.h>
+
+typedef struct facts { placing placing; int kinds, depth; bool recognise; } facts;
+
+static int balanced(const facts *f, const int *bracket, int n)
+{
+    int text[4096], height = 0;
+    for (int k = 0; k < n; k++) {
+        height += bracket[k] < f->kinds ? 1 : -1;
+        if (height > f->depth)
+            return 0;
+    }
+    memcpy(text, bracket, n * sizeof *text);
+    for (int k = 0; k + 1 < n;)
+        if (text[k] < f->kinds && text[k + 1] == text[k] + f->kinds) {
+            memmove(text + k, text + k + 2, (n - k - 2) * sizeof *text);
+            n -= 2;
+            k = 0;
+        } else
+            k++;
+    return n == 0;
+}
 
 static void solve(const void *facts_, const int *input, int tokens, int *target)
 {
     const facts *f = facts_;
     int n, answer[4096], open[4096], height = 0;
     const int *bracket = placed_symbols(&f->placing, input, tokens, &n);
-    for (int k = 0; k < n; k++) {
+    for (int k = 0; k < n && f->recognise; k++)
+        answer[k] = balanced(f, bracket, k + 1);
+    for (int k = 0; k < n && !f->recognise; k++) {
         const int kind = bracket[k] % f->kinds;
         if (bracket[k] < f->kinds)
             open[height++] = kind;
@@ -26,6 +50,9 @@ static const solver_case cases[] = {
     { "{}",                                                  30, &(const facts){ { false, EVERY }, 2, 3 } },
     { "{ kinds: 1, depth: 10, start: bos, scored: last }",   40, &(const facts){ { true, ONLY_LAST }, 1, 10 } },
     { "{ kinds: 6, depth: 4, open: 0.7, scored: mark }",     24, &(const facts){ { false, AT_MARK }, 6, 4 } },
+    { "{ form: recognition, scored: last, depth: 1 }",       24, &(const facts){ { false, ONLY_LAST }, 2, 1, true } },
+    { "{ form: recognition, scored: mark, start: bos, kinds: 4, depth: 12, open: 0.8 }",
+      24, &(const facts){ { true, AT_MARK }, 4, 12, true } },
 };
 
 const solver solver_dyck = { "dyck", cases, sizeof cases / sizeof *cases, solve };
