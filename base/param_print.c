@@ -187,7 +187,8 @@ static const char *domain_text(const param *p, arena *a)
     }
     const char *const *words = p->type == PARAM_CHOICE ? p->of : NULL;
     for (int i = 0; words && words[i]; i++) text = arena_text(a, "%s%s%s", i ? text : "(", i ? " | " : "", words[i]);
-    const object_family *family = p->type == PARAM_OBJECT ? p->of : NULL;
+    const bool derived = p->initial && strcmp(p->initial, "auto") == 0;                     // from one whose family is listed
+    const object_family *family = p->type == PARAM_OBJECT && !derived ? p->of : NULL;
     if (family) text = arena_text(a, "(%s", family->what);
     for (int i = 0; family && i < family->n; i++)
         text = arena_text(a, "%s%s%s", text, i ? " | " : ": ", family->entries[i]->name);
@@ -239,7 +240,9 @@ static void list_options(const param *table, int indent, FILE *out, arena *a)
         print_column(p->name, names, out);
         print_column(initial_text(p), initials, out);
         fprintf(out, "%s%s\n", p->help ? p->help : "", domain_text(p, a));
+        const param *element = p->type == PARAM_LIST ? p->of : NULL;
         if (p->type == PARAM_SECTION) list_options(p->of, indent + 2, out, a);
+        if (element && element->type == PARAM_SECTION) list_options(element->of, indent + 2, out, a);
         for (const param *way = p->type == PARAM_ONE_OF ? p->of : NULL; way && way->name; way++) {
             fprintf(out, "%*s", indent + names + 2, "");
             print_column(takes[way->type], initials, out);

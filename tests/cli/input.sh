@@ -32,4 +32,5 @@ check 'sample as text'       sh -c "'$program' sample word-problem group=S3 leng
 check 'sample as jsonl'      sh -c "'$program' sample word-problem group=S3 start=bos length=2 --count 1 --format jsonl | grep -qE '^\{\"index\":0,\"tokens\":\[6,[0-5],[0-5]\],\"targets\":\[null,[0-5],[0-5]\]\}$'"
 check 'list names the lists' sh -c "'$program' list | grep -q architectures"
 check 'list shows options'   sh -c "'$program' list psm-softmax | grep -q until-last-stage"
+check '  those of a list too'  sh -c "'$program' list sweep | grep -q 'of the steps, relative to'"
 finish
