@@ -91,8 +91,6 @@ network *network_open(const param_object *description, int inputs, int outputs, 
 
 void network_init(network *n, uint64_t seed) { model_init(&n->model, &n->init, seed); }
 
-const init_options *network_init_options(const network *n) { return &n->init; }
-
 tensor *network_forward(const network *n, graph *g, tensor *tokens) { return n->architecture->forward(n, g, tokens); }
 
 void network_stage(network *n, int stage, int stages, bool begins)

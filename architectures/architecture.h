@@ -17,7 +17,7 @@ typedef struct architecture {
     void    (*step)   (const network *, stream *, const int *tokens, real *y);      // [B] → [B, D]
     int     (*versions)(const void *options, const object **used, int room);  // the mixers it uses, for the identity
     int     (*depth)  (const void *options, int64_t tokens);                  // PSM: most Agg in sequence; NULL: no such thing
-    int64_t (*state_bytes)(const void *options, int64_t tokens);              // of one stream after them, by theory; NULL: its mixers'
+    int64_t (*state_bytes)(const void *options, int64_t tokens);         // of one stream after them, by theory; NULL: its mixers'
 } architecture;
 
 extern const architecture *const architecture_list[];     // made by the build: those with a file of their own
@@ -57,7 +57,6 @@ bool     network_fits(const param_object *description, int inputs, int outputs, 
 // Declares and allocates everything in `life`; weights are zero until network_init or a checkpoint fills them.
 network *network_open(const param_object *description, int inputs, int outputs, arena *life);
 void     network_init(network *, uint64_t seed);
-const init_options *network_init_options(const network *);
 tensor  *network_forward(const network *, graph *, tensor *tokens);                            // [B, T] → [B, T, D]
 // The stage of training, from 0, that the network is in: before its first step, after network_init. `begins`: it is entered
 // now, and what it changes in the weights is done (PSM parts Agg from Inf); false: the weights are a checkpoint's of this stage.

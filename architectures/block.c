@@ -86,7 +86,8 @@ void block_build(model *m, block *b, const char *prefix, const block_options *o,
                         .positions = o->positions, .rope_base = o->rope_base, .dropout = o->dropout };
     norm_build(m, &b->norm[0], NAME(prefix, "norm1"), o->norm, o->norm_eps, D, NULL);
     if (block_convolves(o, mix)) {
-        b->conv      = model_weight(m, NAME(prefix, "short_conv.weight"), 2, (const int64_t[]){ D, o->short_conv }, WEIGHT_CONVOLUTION);
+        b->conv      = model_weight(m, NAME(prefix, "short_conv.weight"), 2, (const int64_t[]){ D, o->short_conv },
+                                    WEIGHT_CONVOLUTION);
         b->conv_bias = model_weight(m, NAME(prefix, "short_conv.bias"), 1, (const int64_t[]){ D }, WEIGHT_BIAS);
     }
     mix->build(m, &b->layer);

@@ -23,7 +23,8 @@ static const param backbone_params[] = {
           "rope: pair i of a head turns by base^(-2i/width) a token"),
     FIELD("short_conv", PARAM_INT,    block.short_conv, "0",    0, 8,       0,
           "width of a causal convolution, then SiLU, before each mixer; usual: 4"),
-    FIELD("residual",   PARAM_BOOL,   block.residual,  "true",  0, 0,       0, "add to the stream; false: replace it, a bare stack"),
+    FIELD("residual",   PARAM_BOOL,   block.residual,  "true",  0, 0,       0,
+          "add to the stream; false: replace it, a bare stack"),
     FIELD("loop",       PARAM_INT,    loop,            "1",     1, 256,     0, "times the stack is run, with the same weights"),
     FIELD("dropout",    PARAM_REAL,   block.dropout,   "0",     0, 0.99,    0,
           "of embedding, attention probabilities, branches, in training"),
@@ -106,7 +107,10 @@ static const mixer *mixer_of[16];
 #define PLACES(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14) X(15)
 #define FUNCTIONS(i) \
     static bool check_##i(const void *o, mark at, diag *d) { return derived_check(mixer_of[i], o, at, d); } \
-    static int versions_##i(const void *o, const object **used, int room) { return derived_versions(mixer_of[i], o, used, room); } \
+    static int versions_##i(const void *o, const object **used, int room) \
+    { \
+        return derived_versions(mixer_of[i], o, used, room); \
+    } \
     static int64_t state_bytes_##i(const void *o, int64_t tokens) { return derived_state_bytes(mixer_of[i], o, tokens); }
 #define ROW(i) { check_##i, versions_##i, state_bytes_##i },
 PLACES(FUNCTIONS)

@@ -433,7 +433,7 @@ static int psm_depth(const void *options, int64_t tokens)
 static int64_t psm_state_bytes(const void *options, int64_t tokens)
 {
     const psm_options *o = options;
-    const int64_t c = o->chunk, n = (tokens - 1) / c, read = (tokens - 1) % c + 1;         // chunks behind, tokens of the one at hand
+    const int64_t c = o->chunk, n = (tokens - 1) / c, read = (tokens - 1) % c + 1;     // chunks behind, tokens of the one at hand
     int64_t kept = 0;
     for (int64_t m = 1; m <= n && o->bracketing == BLELLOCH; m *= 2)
         kept += 1 + (3 * m <= n);

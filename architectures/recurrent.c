@@ -12,7 +12,8 @@ static void fill_of_4(tensor *b, rng *r) { fill_uniform(b, r, 4); }
 static tensor *bias(model *m, const layer *l, const char *name, int gates)
 {
     const int64_t size = (int64_t)gates * l->D;
-    return model_weight_own(m, arena_text(m->life, "%s.%s", l->prefix, name), 1, &size, NO_DECAY, gates == 3 ? fill_of_3 : fill_of_4);
+    return model_weight_own(m, arena_text(m->life, "%s.%s", l->prefix, name), 1, &size, NO_DECAY,
+                            gates == 3 ? fill_of_3 : fill_of_4);
 }
 
 void recurrent_build(model *m, layer *l, int gates)

@@ -1,5 +1,5 @@
-// What the recurrent layers of torch.nn share: for each of `gates` gates a product with the input and one with the state, each with
-// its bias, stored side by side ([D, gates·D]); as wide as the model.
+// What the recurrent layers of torch.nn share: for each of `gates` gates a product with the input and one with the state, each
+// with its bias, stored side by side ([D, gates·D]); as wide as the model.
 #pragma once
 #include "architectures/mixer.h"
 

@@ -10,7 +10,8 @@ enum { MAGIC = 6, BEFORE_1 = 10, BEFORE_2 = 12, ALIGNED = 64 };
 
 char *npy_header(int64_t rows, int64_t columns, size_t *bytes, arena *a)
 {
-    const char *dict = arena_text(a, "{'descr': '<i4', 'fortran_order': False, 'shape': (%" PRId64 ", %" PRId64 "), }", rows, columns);
+    const char *dict = arena_text(a, "{'descr': '<i4', 'fortran_order': False, 'shape': (%" PRId64 ", %" PRId64 "), }", rows,
+                                  columns);
     // numpy leaves room for a first dimension of 21 digits, then fills with spaces up to the next multiple of 64
     char digits[32];
     const int growth = 21 - snprintf(digits, sizeof digits, "%" PRId64, rows);
@@ -63,8 +64,8 @@ static bool read_type(reader *r)
     r->typed = true;
     r->array->wide = strcmp(type, "<i8") == 0;
     if (r->array->wide || strcmp(type, "<i4") == 0) return true;
-    return error_set(r->error, "%s holds numbers of type '%s'; save ids, int32 or int64, as with .astype('int32')%s", r->path, type,
-                     type[1] == 'f' ? " (of scores, the argmax)" : "");
+    return error_set(r->error, "%s holds numbers of type '%s'; save ids, int32 or int64, as with .astype('int32')%s", r->path,
+                     type, type[1] == 'f' ? " (of scores, the argmax)" : "");
 }
 
 static bool read_order(reader *r)
@@ -144,14 +145,14 @@ bool npy_read(const char *path, npy *x, arena *a, error *e)
         if (__builtin_mul_overflow(wanted, x->dim[i], &wanted)) return damaged(&r);
     x->data = file + from;
     return wanted == (int64_t)(bytes - from) ||
-           error_set(e, "%s has %zu bytes of data, its shape %s asks for %" PRId64 ": it is cut off or damaged", path, bytes - from,
-                     npy_shape(x, a), wanted);
+           error_set(e, "%s has %zu bytes of data, its shape %s asks for %" PRId64 ": it is cut off or damaged", path,
+                     bytes - from, npy_shape(x, a), wanted);
 }
 
 int64_t npy_at(const npy *x, int64_t row, int64_t column)
 {
-    CHECK(x->rank == 2 && row >= 0 && row < x->dim[0] && column >= 0 && column < x->dim[1], "row %lld, column %lld", (long long)row,
-          (long long)column);
+    CHECK(x->rank == 2 && row >= 0 && row < x->dim[0] && column >= 0 && column < x->dim[1], "row %lld, column %lld",
+          (long long)row, (long long)column);
     const int64_t i = x->fortran ? column * x->dim[0] + row : row * x->dim[1] + column;
     int32_t narrow = 0;                                 // a header of version 1 need not leave the data aligned
     int64_t wide = 0;

@@ -1,5 +1,6 @@
 // NumPy's .npy: a magic word, the version, a header that is the text of a Python dict (descr, fortran_order, shape), the data.
-// Written: int32 in C order, version 1.0, byte for byte as numpy.save does. Read: int32 and int64 of either order, versions 1 to 3.
+// Written: int32 in C order, version 1.0, byte for byte as numpy.save does. Read: int32 and int64 of either order, versions
+// 1 to 3.
 #pragma once
 #include "base/file.h"
 

@@ -77,8 +77,6 @@ bool param_value_is_auto(const param *p, const void *value)
     }
 }
 
-bool param_is_auto(const param *p, const void *options) { return param_value_is_auto(p, (const char *)options + p->offset); }
-
 // ---- defaults
 
 // As if nothing had been written yet: an element or alternative before it is read.

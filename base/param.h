@@ -67,20 +67,19 @@ const object *object_find(const object_family *, const char *name);          // 
 // default. A text is "auto", a list or map has n = -1, an object no type, a one_of no value; a bool cannot be auto.
 #define AUTO_INT  INT_MIN
 #define AUTO_REAL __builtin_nan("")
-bool param_is_auto(const param *, const void *options);
 
 // The macros check the field's type at compile time.
 #define PARAM_FIELD_(T, field, ctype) (offsetof(T, field) + 0 * sizeof(char[_Generic(((T *)0)->field, ctype: 1, default: -1)]))
-#define INT(T, f, initial_, lo, hi, text)   { #f, PARAM_INT,     PARAM_FIELD_(T, f, int),          initial_, lo, hi, 0, text, 0 }
-#define REAL(T, f, initial_, lo, hi, text)  { #f, PARAM_REAL,    PARAM_FIELD_(T, f, double),       initial_, lo, hi, 0, text, 0 }
-#define BOOL(T, f, initial_, text)          { #f, PARAM_BOOL,    PARAM_FIELD_(T, f, bool),         initial_, 0, 0, 0, text, 0 }
-#define CHOICE(T, f, initial_, words, text) { #f, PARAM_CHOICE,  PARAM_FIELD_(T, f, int),          initial_, 0, 0, words, text, 0 }
-#define TEXT(T, f, initial_, text)          { #f, PARAM_TEXT,    PARAM_FIELD_(T, f, const char *), initial_, 0, 0, 0, text, 0 }
-#define LIST(T, f, initial_, element, text) { #f, PARAM_LIST,    PARAM_FIELD_(T, f, param_list),   initial_, 0, 0, element, text, 0 }
-#define MAP(T, f, initial_, lo, hi, text)   { #f, PARAM_MAP,     PARAM_FIELD_(T, f, param_map),    initial_, lo, hi, 0, text, 0 }
-#define SECTION(T, f, table, text)          { #f, PARAM_SECTION, offsetof(T, f),                   "{}", sizeof(((T *)0)->f), 0, table, text, 0 }
-#define OBJECT_OF(T, f, initial_, family, text) { #f, PARAM_OBJECT, PARAM_FIELD_(T, f, param_object), initial_, 0, 0, family, text, 0 }
-#define ONE_OF(T, f, initial_, table, text) { #f, PARAM_ONE_OF,  PARAM_FIELD_(T, f, param_one_of), initial_, 0, 0, table, text, 0 }
+#define INT(T, f, init_, lo, hi, text)   { #f, PARAM_INT,     PARAM_FIELD_(T, f, int),          init_, lo, hi, 0, text, 0 }
+#define REAL(T, f, init_, lo, hi, text)  { #f, PARAM_REAL,    PARAM_FIELD_(T, f, double),       init_, lo, hi, 0, text, 0 }
+#define BOOL(T, f, init_, text)          { #f, PARAM_BOOL,    PARAM_FIELD_(T, f, bool),         init_, 0, 0, 0, text, 0 }
+#define CHOICE(T, f, init_, words, text) { #f, PARAM_CHOICE,  PARAM_FIELD_(T, f, int),          init_, 0, 0, words, text, 0 }
+#define TEXT(T, f, init_, text)          { #f, PARAM_TEXT,    PARAM_FIELD_(T, f, const char *), init_, 0, 0, 0, text, 0 }
+#define LIST(T, f, init_, element, text) { #f, PARAM_LIST,    PARAM_FIELD_(T, f, param_list),   init_, 0, 0, element, text, 0 }
+#define MAP(T, f, init_, lo, hi, text)   { #f, PARAM_MAP,     PARAM_FIELD_(T, f, param_map),    init_, lo, hi, 0, text, 0 }
+#define SECTION(T, f, table, text)       { #f, PARAM_SECTION, offsetof(T, f), "{}", sizeof(((T *)0)->f), 0, table, text, 0 }
+#define OBJECT_OF(T, f, init_, family, text) { #f, PARAM_OBJECT, PARAM_FIELD_(T, f, param_object), init_, 0, 0, family, text, 0 }
+#define ONE_OF(T, f, init_, table, text) { #f, PARAM_ONE_OF,  PARAM_FIELD_(T, f, param_one_of), init_, 0, 0, table, text, 0 }
 
 // What a list's element or a one_of's alternative may be, besides the macros above: entries without a field.
 #define AN_INT(lo, hi, text)              { "", PARAM_INT,     0, NULL, lo, hi, 0, text, 0 }

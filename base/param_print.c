@@ -231,7 +231,8 @@ static void list_options(const param *table, int indent, FILE *out, arena *a)
 {
     static const char *const takes[] = {
         [PARAM_INT] = "number",   [PARAM_REAL] = "number",      [PARAM_BOOL] = "true | false",      [PARAM_CHOICE] = "word",
-        [PARAM_TEXT] = "text",    [PARAM_LIST] = "[…]",         [PARAM_MAP] = "{ n: n, … }",        [PARAM_SECTION] = "{ key: …, … }",
+        [PARAM_TEXT] = "text",    [PARAM_LIST] = "[…]",         [PARAM_MAP] = "{ n: n, … }",
+        [PARAM_SECTION] = "{ key: …, … }",
         [PARAM_OBJECT] = "{ name: …, … }", [PARAM_ONE_OF] = "",
     };
     const int names = widest(table, false, 40), initials = widest(table, true, 24);

@@ -37,7 +37,7 @@ static const kind kinds[] = {
     [PARAM_TEXT]    = { sizeof(char *),       YAML_SCALAR, "a text",         read_text,    fits_any },
     [PARAM_LIST]    = { sizeof(param_list),   YAML_LIST,   "a list",         read_list,    fits_list },
     [PARAM_MAP]     = { sizeof(param_map),    YAML_MAP,    "a map of whole numbers", read_map, fits_map },
-    [PARAM_SECTION] = { 0,                    YAML_MAP,    "a map",          read_section, fits_section },     // its size is in min
+    [PARAM_SECTION] = { 0,                    YAML_MAP,    "a map",          read_section, fits_section },   // its size is in min
     [PARAM_OBJECT]  = { sizeof(param_object), YAML_MAP,    "{ name: … }",    read_object,  fits_object },
     [PARAM_ONE_OF]  = { sizeof(param_one_of), YAML_SCALAR, "",               read_one_of,  fits_any },
 };

@@ -12,9 +12,10 @@ typedef struct rng { uint128 state, inc; } rng;
 typedef enum { RNG_TRAIN, RNG_VALIDATION, RNG_TEST, RNG_WEIGHTS, RNG_DROPOUT, RNG_BOOTSTRAP, RNG_TESTS, RNG_LENGTHS } rng_purpose;
 
 // One purpose's addresses have one length: NumPy pads short ones, so that [1, 2] and [1, 2, 0] start the same stream.
-rng      rng_start(const uint64_t *address, int n);      // SeedSequence's hash; each number as its 32-bit words, low word first, as NumPy splits it
+// SeedSequence's hash; each number as its 32-bit words, low word first, as NumPy splits it
+rng      rng_start(const uint64_t *address, int n);
 uint64_t rng_next(rng *);                                // 64 random bits
 uint64_t rng_below(rng *, uint64_t n);                   // uniform in [0, n), without bias (Lemire); n ≥ 1
 double   rng_unit(rng *);                                // uniform in [0, 1), 53 bits
-double   rng_normal(rng *);                              // N(0, 1), Box-Muller, one pair a call, the second thrown away: position-independent
+double   rng_normal(rng *);                  // N(0, 1), Box-Muller, one pair a call, the second thrown away: position-independent
 uint64_t hash_bytes(const void *, uint64_t n, uint64_t start);   // FNV-1a, 64 bits; start 0 for the usual basis

@@ -27,11 +27,14 @@ static mark event_mark(const reader *r) { return mark_of(r, r->event.start_mark)
 
 // libyaml says what it found; a user wants to know what to write.
 static const struct { const char *problem, *advice; } advices[] = {
-    { "found character that cannot start any token",           "indent with spaces, not tabs, and quote a text that begins with @, ` or %" },
+    { "found character that cannot start any token",
+      "indent with spaces, not tabs, and quote a text that begins with @, ` or %" },
     { "found a tab character that violates indentation",       "indent with spaces, not tabs" },
-    { "mapping values are not allowed in this context",        "write one 'key: value' a line, and quote a text that holds ': '" },
+    { "mapping values are not allowed in this context",
+      "write one 'key: value' a line, and quote a text that holds ': '" },
     { "could not find expected ':'",                           "write 'key: value', with a space after the colon" },
-    { "did not find expected key",                             "give this line the indentation of its neighbours, and close every bracket and quote" },
+    { "did not find expected key",
+      "give this line the indentation of its neighbours, and close every bracket and quote" },
     { "did not find expected '-' indicator",                   "give this line the indentation of its neighbours" },
     { "block sequence entries are not allowed in this context", "begin a list on a line of its own, or write it as [a, b]" },
     { "did not find expected ',' or '}'",                      "separate entries with commas and close the map with }" },

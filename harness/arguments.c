@@ -26,7 +26,8 @@ const yaml *arguments_object(const char *const *words, int n, arena *a, diag *d)
     return tree;
 }
 
-bool arguments_dataset(const char *const *words, int n, dataset *data, param_object *description, int *length, int seed, arena *a, diag *d)
+bool arguments_dataset(const char *const *words, int n, dataset *data, param_object *description, int *length, int seed, arena *a,
+                       diag *d)
 {
     static const param table[] = { { "length", PARAM_INT, 0, "1", 1, 1 << 20, 0, "symbols of an example", 0 }, {0} };
     const object *type = object_find(task_family(), words[0]);

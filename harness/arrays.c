@@ -13,7 +13,8 @@ int model_arrays(const model *m, bool moments, named_array **arrays, arena *a)
             const tensor *w = &m->weight[i].tensor;
             named_array *out = &(*arrays)[k * m->n + i];
             *out = (named_array){ .name = arena_text(a, "%s.%s", kinds[k], m->weight[i].name), .rank = w->rank,
-                                  .type = sizeof(real) == 4 ? ARRAY_F32 : ARRAY_F64, .data = flat[k] + (tensor_data(w) - m->data) };
+                                  .type = sizeof(real) == 4 ? ARRAY_F32 : ARRAY_F64,
+                                  .data = flat[k] + (tensor_data(w) - m->data) };
             memcpy(out->dim, w->dim, sizeof out->dim);
         }
     return n_kinds * m->n;

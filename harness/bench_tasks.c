@@ -72,7 +72,8 @@ static bool add_task(grid *g, const task *t, double seconds, arena *a, diag *d)
     const yaml *tree = options ? arguments_object(&at.task, 1, a, d) : NULL;
     for (int i = 0; tree && options->kind == YAML_MAP && i < options->n; i++)
         tree = yaml_with(tree, options->key[i]->text, options->at, options->item[i], a);
-    if (!tree || !param_read_object(task_family(), &description, tree, a, d) || !dataset_open(&data, &description, 0, a, d)) return false;
+    if (!tree || !param_read_object(task_family(), &description, tree, a, d) || !dataset_open(&data, &description, 0, a, d))
+        return false;
     while (at.length > t->example_length && !dataset_fits(&data, at.length, why, sizeof why)) at.length--;
     add_row(g, at.options, &data, at.length, seconds, at.tokens_per_second, a);
     return true;

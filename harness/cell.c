@@ -38,7 +38,8 @@ static void report(const train_progress *p, void *data)
     const double now = (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
     if (now - last < 0.1 && p->step < p->steps) return;
     last = now;
-    printf("step %lld %lld %d %d %d %g %g %g\n", (long long)p->step, (long long)p->steps, p->stage, p->stages, p->length, p->loss, p->error, p->tokens);
+    printf("step %lld %lld %d %d %d %g %g %g\n", (long long)p->step, (long long)p->steps, p->stage, p->stages, p->length, p->loss,
+           p->error, p->tokens);
     fflush(stdout);
 }
 
@@ -130,8 +131,8 @@ static int work(job *j)
     if (claimed == CLAIM_ERROR) return fail(j);
     if (claimed == CLAIM_BUSY) return CELL_BUSY_STATUS;
     if (claimed == CLAIM_MINE) {
-        const train_outcome out = train(j->run, &j->cell->variant->options, &j->setup, j->cell->seed, j->checkpoint_every, &j->shop,
-                                        report, NULL, &j->error);
+        const train_outcome out = train(j->run, &j->cell->variant->options, &j->setup, j->cell->seed, j->checkpoint_every,
+                                        &j->shop, report, NULL, &j->error);
         if (out.end == TRAIN_INTERRUPTED) return CELL_INTERRUPTED_STATUS;
         if (out.end == TRAIN_ERROR || !finish(j, &out)) return fail(j);
     }
@@ -159,7 +160,8 @@ int cell_main(int argc, char **argv)
     CHECK(argc == 5, "cell SEED THREADS CHECKPOINT-SECONDS STORE");
     prctl(PR_SET_PDEATHSIG, SIGTERM);
     job j = { .threads = atoi(argv[2]), .checkpoint_every = atof(argv[3]) };
-    j.shop = (workshop){ .life = arena_new(), .step = arena_new(), .team = team_new(j.threads), .stopped = signals_stop, .backend = CPU };
+    j.shop = (workshop){ .life = arena_new(), .step = arena_new(), .team = team_new(j.threads), .stopped = signals_stop,
+                         .backend = CPU };
     diag *d = diag_new();
     j.cell = cell_read(read_all(stdin, j.shop.life), atoi(argv[1]), j.shop.life, d);
     if (!j.cell || !setup_open(&j.setup, &j.cell->variant->options, j.cell->seed, j.shop.life, d)) diag_print(d, stderr);

@@ -168,6 +168,7 @@ static void measure_scan(fixture *f, int longest, measurement *m)
 }
 
 const check_property check_scan = {
-    .name = "scan = counter", .summary = "static scan against binary counter, over many chunks; of (E, f) pairs, both against forward",
+    .name = "scan = counter",
+    .summary = "static scan against binary counter, over many chunks; of (E, f) pairs, both against forward",
     .bound = { 1e-4, 1e-10 }, .length = 1100, .every = true, .applies = is_scan, .measure = measure_scan,
 };

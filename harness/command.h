@@ -15,7 +15,8 @@ typedef struct command {
     int        (*run)(const void *flags, const char *const *words, int n, arena *, diag *);
 } command;
 
-extern const command command_run, command_status, command_table, command_plot, command_export, command_list, command_sample, command_bench;
+extern const command command_run, command_status, command_table, command_plot, command_export, command_list, command_sample,
+    command_bench;
 extern const command command_check, command_forward, command_init, command_score;
 
 int wrong_input(diag *);                            // prints the reports; EXIT_WRONG_INPUT

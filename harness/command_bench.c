@@ -40,7 +40,12 @@ static double peak_gflops(const team *t, arena *a)
     return 2e-9 * PEAK * PEAK * PEAK / best;
 }
 
-typedef struct measured { double ms, low, gflop, products_ms; int steps; graph_timing *timing; int timed; size_t peak_bytes; } measured;
+typedef struct measured {
+    double        ms, low, gflop, products_ms;
+    int           steps, timed;
+    graph_timing *timing;
+    size_t        peak_bytes;
+} measured;
 
 static batch bench_batch(const setup *s, const stage *last, const workshop *w)
 {
@@ -109,7 +114,8 @@ static int run_bench(const void *flags, const char *const *words, int n, arena *
     const bench_flags *f = flags;
     if (strcmp(words[0], "tasks") == 0) return bench_tasks(words + 1, n - 1, f->seconds / 10, a, d);
     if (strcmp(words[0], "train") != 0 || n > 2) {
-        diag_error(d, (mark){0}, "there is no bench '%s': write scanbench bench train [SWEEP.yaml], or bench tasks [TASK key=value …]",
+        diag_error(d, (mark){0},
+                   "there is no bench '%s': write scanbench bench train [SWEEP.yaml], or bench tasks [TASK key=value …]",
                    n > 2 ? words[2] : words[0]);
         return wrong_input(d);
     }
@@ -117,16 +123,17 @@ static int run_bench(const void *flags, const char *const *words, int n, arena *
     if (!s) return wrong_input(d);
     team *t = team_new(f->threads == AUTO_INT ? cores_available() : f->threads);
     const double peak = peak_gflops(t, a);
-    printf("%s, %s, %s, %d thread%s, matrix products up to %.0f GFLOP/s\n", cpu_name(), cpu_level_names[cpu_current()], gemm_library(),
-           team_threads(t), team_threads(t) == 1 ? "" : "s", peak);
+    printf("%s, %s, %s, %d thread%s, matrix products up to %.0f GFLOP/s\n", cpu_name(), cpu_level_names[cpu_current()],
+           gemm_library(), team_threads(t), team_threads(t) == 1 ? "" : "s", peak);
     for (int v = 0; v < s->n_variants; v++) {
         const variant *x = &s->variant[v];
         if (!strstr(x->label, f->only)) continue;
         const workshop w = { .life = arena_new(), .step = arena_new(), .team = t, .backend = CPU };
         const measured m = measure(x, &w, f->seconds);
         printf("\n%s %s: %.2f ms a step (fastest %.2f, %d steps), %.0f useful GFLOP/s, %.0f %% of the peak; "
-               "its matrix products alone %.2f ms, the step is %.2f times that; %.1f MB\n", x->label, x->point, m.ms, m.low, m.steps,
-               m.gflop / m.ms * 1e3, 100 * m.gflop / m.ms * 1e3 / peak, m.products_ms, m.ms / m.products_ms, (double)m.peak_bytes / 1e6);
+               "its matrix products alone %.2f ms, the step is %.2f times that; %.1f MB\n", x->label, x->point, m.ms, m.low,
+               m.steps, m.gflop / m.ms * 1e3, 100 * m.gflop / m.ms * 1e3 / peak, m.products_ms, m.ms / m.products_ms,
+               (double)m.peak_bytes / 1e6);
         if (f->ops) print_ops(&m, a);
         arena_free(w.step);
         arena_free(w.life);
@@ -136,8 +143,10 @@ static int run_bench(const void *flags, const char *const *words, int n, arena *
 }
 
 const command command_bench = {
-    .name = "bench", .arguments = "train [SWEEP.yaml] | tasks [TASK key=value …]", .summary = "milliseconds of a training step, op by op, for every model of a sweep; tokens a second of every task",
-    .help = "train: default sweeps/bench.yaml. A step is measured at the longest trained length. Useful FLOPs are those of the formulas, forward and twice that backward.\n"
+    .name = "bench", .arguments = "train [SWEEP.yaml] | tasks [TASK key=value …]",
+    .summary = "milliseconds of a training step, op by op, for every model of a sweep; tokens a second of every task",
+    .help = "train: default sweeps/bench.yaml. A step is measured at the longest trained length. Useful FLOPs are those of the "
+            "formulas, forward and twice that backward.\n"
             "The matrix products of one step are recorded and replayed alone: what is left is everything else.\n"
             "tasks: examples made on one core, by the processor time of the thread: other work on the machine does not count.",
     .flags = bench_params, .flags_size = sizeof(bench_flags), .least = 1, .most = 64, .run = run_bench,

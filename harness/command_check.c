@@ -17,7 +17,8 @@ enum { IN_DOUBLE = sizeof(real) == sizeof(double), FORMAT_TEXT = 0, FORMAT_TSV =
 typedef struct check_flags { int random, seed, format; const char *property; } check_flags;
 static const char *const format_words[] = { [FORMAT_TEXT] = "text", [FORMAT_TSV] = "tsv", NULL };
 static const param check_params[] = {
-    INT   (check_flags, random, "auto", 0, 1000, "random configurations of each architecture; by default 3; none with options given"),
+    INT   (check_flags, random, "auto", 0, 1000,
+           "random configurations of each architecture; by default 3; none with options given"),
     INT   (check_flags, seed, "0", 0, INT_MAX, "of the random configurations"),
     TEXT  (check_flags, property, "''", "only properties whose name contains this"),
     CHOICE(check_flags, format, "text", format_words, "a table, or a line a measurement with tabs between its fields"),
@@ -360,9 +361,11 @@ static int run_check(const void *flags, const char *const *words, int n, arena *
 const command command_check = {
     .name = "check", .arguments = "[NAME [key=value …] …]",
     .summary = "promises kept by architectures, mixers and tasks: gradients, causality, both forms, state, threads",
-    .help = "The keys are options (scanbench list NAME); what must be given and is not is chosen tiny. Gradients and tight bounds\n"
+    .help = "The keys are options (scanbench list NAME); what must be given and is not is chosen tiny. Gradients and tight "
+            "bounds\n"
             "are measured by the double build. Of a task: purity, ranges, held-out transitions that training must\n"
             "not take, the error of chance and of every shallow strategy.\n"
-            "Without a name, or with `all`: everything, with its defaults and with random options. Exit status 1: something broke.",
+            "Without a name, or with `all`: everything, with its defaults and with random options. Exit status 1: something "
+            "broke.",
     .flags = check_params, .flags_size = sizeof(check_flags), .most = 64, .run = run_check,
 };

@@ -125,7 +125,8 @@ const command command_forward = {
     .name = "forward", .arguments = "MODEL.yaml --tokens T.safetensors -o OUT.safetensors",
     .summary = "hidden vectors and logits for given weights and tokens; with targets also loss and gradients",
     .help = "MODEL.yaml is one entry of a sweep's `models:` with `vocabulary: { input: 10, output: 10 }`. OUT holds hidden\n"
-            "[B, T, D], logits [B, T, V] and, with --targets, loss [1] (mean over supervised positions) and grad.NAME of every weight.\n"
+            "[B, T, D], logits [B, T, V] and, with --targets, loss [1] (mean over supervised positions) and grad.NAME of every "
+            "weight.\n"
             "Names and shapes of weights: scanbench list --weights; as \"weight.NAME\" (a checkpoint) they are found, too.",
     .flags = forward_params, .flags_size = sizeof(forward_flags), .least = 1, .most = 1, .run = run_forward,
 };

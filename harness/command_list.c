@@ -34,7 +34,8 @@ static void print_shelf(const shelf *s)
 
 static void print_task(const task *t)
 {
-    printf("\nconvention: %s\n\nexample: %s, length %d\n%s", t->convention, t->example_options, t->example_length, t->example_text);
+    printf("\nconvention: %s\n\nexample: %s, length %d\n%s", t->convention, t->example_options, t->example_length,
+           t->example_text);
     printf("\nshallow strategies, whose errors are stored with every evaluation\n");
     for (const task_floor *f = t->floors; f && f->name; f++) printf("  %-16s %s\n", f->name, f->summary);
 }
@@ -59,7 +60,8 @@ static int list_weights(const char *name, arena *a, diag *d)
     }
     if (found) return EXIT_DONE;
     const char *near = diag_nearest(name, known, family->n);
-    diag_error(d, (mark){0}, "no architecture is called '%s'%s%s%s", name, near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+    diag_error(d, (mark){0}, "no architecture is called '%s'%s%s%s", name, near ? "; did you mean '" : "", near ? near : "",
+               near ? "'?" : "");
     return wrong_input(d);
 }
 
@@ -85,18 +87,21 @@ static int run_list(const void *flags, const char *const *words, int n, arena *a
         print_object(&shelves[i], o);
     }
     if (n > 0 && strcmp(words[0], "sweep") == 0) {
-        printf("keys of a sweep file, beside `models` (a list; each with `name`, and perhaps `label` and `with`) and `grid` (path: [values])\n");
+        printf("keys of a sweep file, beside `models` (a list; each with `name`, and perhaps `label` and `with`) and `grid` "
+               "(path: [values])\n");
         param_list_options(cell_params(), 2, stdout);
         found++;
     }
     if (n == 0) printf("\n`scanbench list NAME` shows the options of one, `scanbench list sweep` the keys of a sweep file\n");
     if (n == 0 || found) return EXIT_DONE;
     const char *near = diag_nearest(words[0], known, n_known);
-    diag_error(d, (mark){0}, "nothing is called '%s'%s%s%s", words[0], near ? "; did you mean '" : "; see scanbench list", near ? near : "", near ? "'?" : "");
+    diag_error(d, (mark){0}, "nothing is called '%s'%s%s%s", words[0], near ? "; did you mean '" : "; see scanbench list",
+               near ? near : "", near ? "'?" : "");
     return wrong_input(d);
 }
 
 const command command_list = {
-    .name = "list", .arguments = "[WHAT|NAME]", .summary = "architectures, mixers, tasks, optimizers, schedules; or all options of one",
+    .name = "list", .arguments = "[WHAT|NAME]",
+    .summary = "architectures, mixers, tasks, optimizers, schedules; or all options of one",
     .flags = list_params, .flags_size = sizeof(list_flags), .most = 1, .run = run_list,
 };

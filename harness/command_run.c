@@ -80,8 +80,9 @@ static bool add_row(const row *r, void *data)
     const adding *x = data;
     const cell_options *o = &x->cell->variant->options;
     const solved_rule rule = { .length = solved_length(o), .metric = TOKEN_ERROR, .below = o->solved.token_error_below };
-    summary_add(x->summary, &(summary_cell){ .label = x->cell->variant->label, .group = x->cell->variant->point, .compared = x->cell->variant->group,
-                                             .seed = x->cell->seed, .trained_length = train_longest(&o->train), .solved = rule, .row = r });
+    summary_add(x->summary, &(summary_cell){ .label = x->cell->variant->label, .group = x->cell->variant->point,
+                                             .compared = x->cell->variant->group, .seed = x->cell->seed,
+                                             .trained_length = train_longest(&o->train), .solved = rule, .row = r });
     return true;
 }
 
@@ -129,8 +130,8 @@ static summary *summarise(opened *o, const char *folder, arena *a, error *e)
     o->store = store_open(folder, false, a, e);
     if (!o->store || !select_points(&o->selection, o->sweep, o->store, a, e)) return NULL;
     if (o->selection.open)
-        fprintf(stderr, "%d model%s: the trials of 'select' have not all ended; nothing is reported of %s yet\n", o->selection.open,
-                o->selection.open == 1 ? "" : "s", o->selection.open == 1 ? "it" : "them");
+        fprintf(stderr, "%d model%s: the trials of 'select' have not all ended; nothing is reported of %s yet\n",
+                o->selection.open, o->selection.open == 1 ? "" : "s", o->selection.open == 1 ? "it" : "them");
     summary *s = summary_new(&(summary_head){ .sweep = o->sweep->name, .task = task_title(first_chosen(o), a),
                                               .selection = o->selection.sentence }, a);
     if (!add_reported(o, s, e)) return NULL;
@@ -203,7 +204,8 @@ static int run_run(const void *flags, const char *const *words, int n, arena *a,
     error e = {0};
     if (!open_sweep(&o, words[0], f->only, NULL, a, d)) return wrong_input(d);
     if (f->dry_run) return estimate_print(o.sweep, o.chosen, f->store, a);
-    const run_options options = { .store = f->store, .jobs = f->jobs == AUTO_INT ? 0 : f->jobs, .threads = f->threads == AUTO_INT ? 0 : f->threads,
+    const run_options options = { .store = f->store, .jobs = f->jobs == AUTO_INT ? 0 : f->jobs,
+                                  .threads = f->threads == AUTO_INT ? 0 : f->threads,
                                   .checkpoint_every = f->checkpoint_every, .retry_failed = f->retry == 1 };
     run_counts c = {0};
     if (o.sweep->selects) c = run_part(&o, true, &options, a, &e);
@@ -225,7 +227,8 @@ static int run_run(const void *flags, const char *const *words, int n, arena *a,
 }
 
 const command command_run = {
-    .name = "run", .arguments = "SWEEP.yaml", .summary = "train and evaluate every run of a sweep that is not done, then print the table and draw the figure",
+    .name = "run", .arguments = "SWEEP.yaml",
+    .summary = "train and evaluate every run of a sweep that is not done, then print the table and draw the figure",
     .help = "The same command again continues: finished runs are skipped, interrupted ones go on from their checkpoint.",
     .flags = run_params, .flags_size = sizeof(run_flags), .least = 1, .most = 1, .run = run_run,
 };
@@ -302,14 +305,19 @@ const command command_table = {
 
 // ---- plot
 
-typedef struct plot_flags { const char *store, *only, *output; int y, x, panels, width, height; bool term, log_x, log_y; } plot_flags;
+typedef struct plot_flags {
+    const char *store, *only, *output;
+    int         y, x, panels, width, height;
+    bool        term, log_x, log_y;
+} plot_flags;
 static const param plot_params[] = {
     TEXT  (plot_flags, store, STORE_DEFAULT, STORE_HELP),
     TEXT  (plot_flags, only, "''", "only the runs whose name matches this regular expression"),
     TEXT  (plot_flags, output, "''", "file to write (also -o): .png, .svg or .pdf; by default STORE/figures/SWEEP.png"),
     CHOICE(plot_flags, y, "token_error", plot_y_names, "what is drawn"),
     CHOICE(plot_flags, x, "auto", plot_x_names, "what it is drawn against; auto: what the sweep says"),
-    CHOICE(plot_flags, panels, "auto", plot_panels_names, "grid: a panel a grid point; none: one panel; auto: what the sweep says"),
+    CHOICE(plot_flags, panels, "auto", plot_panels_names,
+           "grid: a panel a grid point; none: one panel; auto: what the sweep says"),
     BOOL  (plot_flags, term, "false", "draw with characters, in the terminal"),
     BOOL  (plot_flags, log_x, "false", "logarithmic length axis"),
     BOOL  (plot_flags, log_y, "false", "logarithmic error axis"),
@@ -344,7 +352,8 @@ static int run_plot(const void *flags, const char *const *words, int n, arena *a
 }
 
 const command command_plot = {
-    .name = "plot", .arguments = "SWEEP.yaml", .summary = "the results of a sweep as a figure: error against length, slice or trained length",
+    .name = "plot", .arguments = "SWEEP.yaml",
+    .summary = "the results of a sweep as a figure: error against length, slice or trained length",
     .flags = plot_params, .flags_size = sizeof(plot_flags), .least = 1, .most = 1, .run = run_plot,
 };
 
@@ -371,6 +380,7 @@ static int run_export(const void *flags, const char *const *words, int n, arena 
 }
 
 const command command_export = {
-    .name = "export", .arguments = "SWEEP.yaml", .summary = "every run and length of a sweep as one tidy table for other programs: csv or jsonl",
+    .name = "export", .arguments = "SWEEP.yaml",
+    .summary = "every run and length of a sweep as one tidy table for other programs: csv or jsonl",
     .flags = export_params, .flags_size = sizeof(export_flags), .least = 1, .most = 1, .run = run_export,
 };

@@ -120,16 +120,19 @@ static bool folder_is_ours(const char *folder, const char *text, arena *a, diag 
     if (!file_exists(path)) {
         for (size_t i = 0; i < LEN(names); i++)
             if (file_exists(arena_text(a, "%s/%s", folder, names[i])))
-                diag_error(d, (mark){0}, "%s/%s is there without a spec.yaml: it is no export's; choose another folder with -o", folder, names[i]);
+                diag_error(d, (mark){0}, "%s/%s is there without a spec.yaml: it is no export's; choose another folder with -o",
+                           folder, names[i]);
         return diag_errors(d) == 0;
     }
     if (!(found = file_read(path, NULL, a, &e))) diag_error(d, (mark){0}, "%s", e.text);
     else if (strcmp(found, text) != 0) {
-        while (*found && *text && strcspn(found, "\n") == strcspn(text, "\n") && strncmp(found, text, strcspn(text, "\n") + 1) == 0) {
+        while (*found && *text && strcspn(found, "\n") == strcspn(text, "\n") &&
+               strncmp(found, text, strcspn(text, "\n") + 1) == 0) {
             found += strcspn(found, "\n") + 1;
             text += strcspn(text, "\n") + 1;
         }
-        diag_error(d, (mark){0}, "%s holds another export: its spec.yaml has '%.*s' where this one has '%.*s'; choose another folder with -o",
+        diag_error(d, (mark){0},
+                   "%s holds another export: its spec.yaml has '%.*s' where this one has '%.*s'; choose another folder with -o",
                    folder, (int)strcspn(found, "\n"), found, (int)strcspn(text, "\n"), text);
     }
     return diag_errors(d) == 0;
@@ -185,8 +188,10 @@ static int run_sample(const void *flags, const char *const *words, int n, arena 
 }
 
 const command command_sample = {
-    .name = "sample", .arguments = "TASK [key=value …]", .summary = "examples of a task: to look at, or as an export that other programs load",
-    .help = "The keys are the task's options (scanbench list TASK) and length.\nThe same seed, split and index always give the same example.\n"
+    .name = "sample", .arguments = "TASK [key=value …]",
+    .summary = "examples of a task: to look at, or as an export that other programs load",
+    .help = "The keys are the task's options (scanbench list TASK) and length.\n"
+            "The same seed, split and index always give the same example.\n"
             "scanbench score compares predictions for an export in npy with its targets.",
     .flags = sample_params, .flags_size = sizeof(sample_flags), .least = 1, .most = 64, .run = run_sample,
 };

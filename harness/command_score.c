@@ -16,8 +16,10 @@ typedef struct score_flags { const char *name, *store, *sweep; int seed, trained
 static const param score_params[] = {
     TEXT  (score_flags, name, "''", "put the scores into the store, as a row of this name, marked (external)"),
     TEXT  (score_flags, store, "results/runs", "folder of the results"),
-    INT   (score_flags, seed, "auto", 0, INT_MAX, "seed of the training behind the row: rows of one name are its seeds; by default the export's"),
-    INT   (score_flags, trained_length, "auto", 1, 1 << 20, "the longest length that was trained, in symbols; by default the sweep's"),
+    INT   (score_flags, seed, "auto", 0, INT_MAX,
+           "seed of the training behind the row: rows of one name are its seeds; by default the export's"),
+    INT   (score_flags, trained_length, "auto", 1, 1 << 20,
+           "the longest length that was trained, in symbols; by default the sweep's"),
     TEXT  (score_flags, sweep, "''", "a sweep file: its task must be the export's; shows the lengths that it evaluates"),
     CHOICE(score_flags, format, "text", table_format_names, "form"),
     {0}
@@ -45,8 +47,9 @@ static bool read_predictions(scoring *s, diag *d)
     if (!npy_read(s->predictions_path, &s->predictions, s->arena, &e))
         diag_error(d, (mark){0}, "%s", e.text);
     else if (p->rank != 2 || p->dim[0] != s->spec.count || p->dim[1] != s->spec.tokens)
-        diag_error(d, (mark){0}, "%s is %s; the export asks for an id a token, [%d, %d]%s", s->predictions_path, npy_shape(p, s->arena),
-                   s->spec.count, s->spec.tokens, p->rank == 3 && p->dim[2] == s->spec.vocabulary.output ? ": of scores the argmax" : "");
+        diag_error(d, (mark){0}, "%s is %s; the export asks for an id a token, [%d, %d]%s", s->predictions_path,
+                   npy_shape(p, s->arena), s->spec.count, s->spec.tokens,
+                   p->rank == 3 && p->dim[2] == s->spec.vocabulary.output ? ": of scores the argmax" : "");
     return diag_errors(d) == 0;
 }
 
@@ -95,9 +98,11 @@ static bool check_name(const scoring *s, diag *d)
     if (strspn(name, letters) != strlen(name) || strlen(name) > 80)
         diag_error(d, (mark){0}, "--name '%s': at most 80 letters of a-z A-Z 0-9 . - _ +", name);
     if (s->spec.split != SPLIT_TEST)
-        diag_error(d, (mark){0}, "tables hold test errors: --name takes an export of --split test, this one is of '%s'", spec_split_words[s->spec.split]);
+        diag_error(d, (mark){0}, "tables hold test errors: --name takes an export of --split test, this one is of '%s'",
+                   spec_split_words[s->spec.split]);
     if (!s->trained_length)
-        diag_error(d, (mark){0}, "--name needs --trained-length N (or --sweep): the longest length that the model was trained at");
+        diag_error(d, (mark){0},
+                   "--name needs --trained-length N (or --sweep): the longest length that the model was trained at");
     return diag_errors(d) == 0;
 }
 
@@ -136,11 +141,11 @@ static bool read_row(const scoring *s, int64_t row, const int *target, int *pred
         predicted[t] = (int)id;
         if ((id >= 0 && id < s->spec.vocabulary.output) || (id == SPEC_IGNORE && target[t] == TASK_IGNORE)) continue;
         if (id == SPEC_IGNORE)
-            diag_error(d, (mark){0}, "%s: row %lld, column %d is %d, no prediction, where an answer is asked", s->predictions_path,
-                       (long long)row, t, SPEC_IGNORE);
+            diag_error(d, (mark){0}, "%s: row %lld, column %d is %d, no prediction, where an answer is asked",
+                       s->predictions_path, (long long)row, t, SPEC_IGNORE);
         else
-            diag_error(d, (mark){0}, "%s: row %lld, column %d is %lld; answers are ids from 0 to %d", s->predictions_path, (long long)row, t,
-                       (long long)id, s->spec.vocabulary.output - 1);
+            diag_error(d, (mark){0}, "%s: row %lld, column %d is %lld; answers are ids from 0 to %d", s->predictions_path,
+                       (long long)row, t, (long long)id, s->spec.vocabulary.output - 1);
         return false;
     }
     return true;
@@ -165,8 +170,8 @@ static bool count(scoring *s, diag *d)
     }
     arena_free(step);
     if (good && strcmp(spec_hash_text(hash, s->arena), s->spec.data) != 0) {
-        diag_error(d, (mark){ s->spec_path, 0, 0 }, "this program makes other examples of the task '%s' than those exported: export again",
-                   s->data.task->name);
+        diag_error(d, (mark){ s->spec_path, 0, 0 },
+                   "this program makes other examples of the task '%s' than those exported: export again", s->data.task->name);
         good = false;
     }
     return good;
@@ -201,7 +206,8 @@ static bool is_shown(const scoring *s, const run_summary *r, int i)
 static const char *error_text(const run_summary *r, metric m, int length, arena *a)
 {
     const interval in = run_interval(r, m, length);
-    return arena_text(a, "%s (%s–%s)", table_number(run_error(r, m, length), a), table_number(in.low, a), table_number(in.high, a));
+    return arena_text(a, "%s (%s–%s)", table_number(run_error(r, m, length), a), table_number(in.low, a),
+                      table_number(in.high, a));
 }
 
 static void print_lengths(const scoring *s, const run_summary *r)
@@ -236,9 +242,10 @@ static void print_scores(const scoring *s, const json_t *counts)
     json_decref(result);
     if (s->flags->format != TABLE_TEXT) return;
     printf("\n%s: %s, length %d, %s examples %d to %lld of seed %d\n"
-           "In brackets 95 %% intervals over sequences; on the right the token errors of shallow strategies; chance %s\n", s->predictions_path,
-           param_print_object(&s->spec.task, PRINT_CHANGED, a), s->spec.length, spec_split_words[s->spec.split], s->spec.first,
-           (long long)s->spec.first + s->spec.count - 1, s->spec.seed, table_number(r->chance, a));
+           "In brackets 95 %% intervals over sequences; on the right the token errors of shallow strategies; chance %s\n",
+           s->predictions_path, param_print_object(&s->spec.task, PRINT_CHANGED, a), s->spec.length,
+           spec_split_words[s->spec.split], s->spec.first, (long long)s->spec.first + s->spec.count - 1, s->spec.seed,
+           table_number(r->chance, a));
     if (r->horizon.t >= 0) printf("horizon: %s%d symbols\n", r->horizon.open ? "≥ " : "", r->horizon.t);
 }
 
@@ -276,8 +283,11 @@ static int run_score(const void *flags, const char *const *words, int n, arena *
 }
 
 const command command_score = {
-    .name = "score", .arguments = "SPEC.yaml PREDICTIONS.npy", .summary = "errors of another program's predictions for an export of scanbench sample",
-    .help = "PREDICTIONS holds an id a token, int32 or int64 [examples, tokens]; -100 may stand where nothing is asked. Targets are made anew from\n"
-            "the spec. With --name the scores become a row of the store, which table, plot, export and status of every sweep with the same task show.",
+    .name = "score", .arguments = "SPEC.yaml PREDICTIONS.npy",
+    .summary = "errors of another program's predictions for an export of scanbench sample",
+    .help = "PREDICTIONS holds an id a token, int32 or int64 [examples, tokens]; -100 may stand where nothing is asked. Targets "
+            "are made anew from\n"
+            "the spec. With --name the scores become a row of the store, which table, plot, export and status of every sweep "
+            "with the same task show.",
     .flags = score_params, .flags_size = sizeof(score_flags), .least = 2, .most = 2, .run = run_score,
 };

@@ -1,6 +1,7 @@
 #include "harness/datasets.h"
 
 #include <string.h>
+#include "base/check.h"
 #include "harness/stages.h"
 
 // ---- overrides, in the tree
@@ -11,7 +12,7 @@ typedef struct completion { const yaml *tree; arena *arena; diag *diag; } comple
 static const yaml *complete(completion *c, const char *path, const yaml *base)
 {
     const yaml *own = yaml_at(c->tree, path);
-    if (!own || own->kind != YAML_MAP) return base;                         // anything but a map is a fault that the reading reports
+    if (!own || own->kind != YAML_MAP) return base;                 // anything but a map is a fault that the reading reports
     const yaml *whole = base, *name = yaml_get(own, "name"), *of = yaml_get(base, "name");
     if (name && of && strcmp(name->text, of->text)) {
         diag_error(c->diag, name->at, "the task is '%s' everywhere in a sweep, only its options may differ", of->text);
@@ -48,16 +49,32 @@ const yaml *datasets_tree(const yaml *tree, arena *a, diag *d)
 
 // ---- opened
 
-static bool add(datasets *s, const param_object *task, uint64_t seed, arena *a, diag *d)
+// What is kept from training is kept from all of it: a setting that holds out less would train what another one tests.
+static bool keeps_the_same(const param_object *base, const param_object *own, arena *a, diag *d)
+{
+    static const char *const kept[] = { "holdout_transitions", "disjoint" };
+    for (const param *p = own->type->options; p->name; p++)
+        for (size_t i = 0; i < LEN(kept); i++) {
+            const char *everywhere = param_value(p, base->options, a), *here = param_value(p, own->options, a);
+            if (strcmp(p->name, kept[i]) != 0 || strcmp(everywhere, here) == 0) continue;
+            diag_error(d, own->at,
+                       "'%s' is %s in the sweep's task and %s here: what is kept from training must be the same everywhere",
+                       p->name, everywhere, here);
+            return false;
+        }
+    return true;
+}
+
+static bool add(datasets *s, const param_object *base, const param_object *task, uint64_t seed, arena *a, diag *d)
 {
     if (!task || !task->type || datasets_find(s, task) != &s->base) return true;
-    const dataset *base = &s->base;
     dataset *own = &s->other[s->n];
-    if (!dataset_open(own, task, seed, a, d)) return false;
-    const task_size size = base->task->size(base->self), other = own->task->size(own->self);
+    if (!keeps_the_same(base, task, a, d) || !dataset_open(own, task, seed, a, d)) return false;
+    const task_size size = s->base.task->size(s->base.self), other = own->task->size(own->self);
     s->of[s->n++] = task;
     if (size.input == other.input && size.output == other.output) return true;
-    diag_error(d, task->at, "the task has %d input and %d output symbols, with these options %d and %d: a model has one vocabulary",
+    diag_error(d, task->at,
+               "the task has %d input and %d output symbols, with these options %d and %d: a model has one vocabulary",
                size.input, size.output, other.input, other.output);
     return false;
 }
@@ -74,8 +91,9 @@ bool datasets_open(datasets *s, const cell_options *o, uint64_t seed, arena *a, 
     s->other = arena_take(a, most * sizeof *s->other);
     bool good = true;
     for (int i = 0; i < n; i++)
-        for (int j = 0; j < stages[i].n; j++) good &= add(s, stages[i].segment[j].task, seed, a, d);
-    for (int i = 0; i < o->evaluate.slices.n; i++) good &= add(s, &((const slice_options *)o->evaluate.slices.items)[i].task, seed, a, d);
+        for (int j = 0; j < stages[i].n; j++) good &= add(s, &o->task, stages[i].segment[j].task, seed, a, d);
+    const slice_options *slice = o->evaluate.slices.items;
+    for (int i = 0; i < o->evaluate.slices.n; i++) good &= add(s, &o->task, &slice[i].task, seed, a, d);
     return good;
 }
 

@@ -9,7 +9,8 @@ const yaml *datasets_tree(const yaml *tree, arena *, diag *);
 
 typedef struct datasets { dataset base; int n; const param_object **of; dataset *other; } datasets;     // [n]
 
-// All of them opened. An override must leave the vocabularies as they are: a model has one embedding and one head.
+// All of them opened. An override must leave the vocabularies as they are, since a model has one embedding and one head, and so
+// what is kept from training (holdout_transitions, disjoint).
 bool datasets_open(datasets *, const cell_options *, uint64_t seed, arena *, diag *);
 
 // That of a setting in the same options; the base for NULL and for none.

@@ -25,7 +25,8 @@ static double seconds_a_step(const variant *v)
         const arena_mark start = arena_save(w.step);
         const double before = progress_clock();
         const segment *longest = stage_longest(&stages[n - 1]);
-        const batch b = batch_make(datasets_find(&s.data, longest->task), SPLIT_TRAIN, longest->length, 0, longest->batch, w.step);
+        const batch b = batch_make(datasets_find(&s.data, longest->task), SPLIT_TRAIN, longest->length, 0, longest->batch,
+                                   w.step);
         train_step(&s, &v->options.train, &b, i, &w, NULL);
         arena_restore(w.step, start);
         if (progress_clock() - before < best) best = progress_clock() - before;
@@ -45,14 +46,17 @@ static bool see_done(const row *r, void *data)
 
 static const char *duration(double seconds, arena *a)
 {
-    return seconds < 100 ? arena_text(a, "%.0f s", seconds) : seconds < 7200 ? arena_text(a, "%.0f min", seconds / 60) : arena_text(a, "%.1f h", seconds / 3600);
+    if (seconds < 100)  return arena_text(a, "%.0f s", seconds);
+    if (seconds < 7200) return arena_text(a, "%.0f min", seconds / 60);
+    return arena_text(a, "%.1f h", seconds / 3600);
 }
 
 int estimate_print(const sweep *s, const bool *chosen, const char *folder, arena *a)
 {
     error e = {0};
     store *st = store_open(folder, false, a, &e);
-    static const char *const heading[] = { "model", "grid point", "runs", "done", "parameters", "steps", "ms/step", "at most, each" };
+    static const char *const heading[] = { "model", "grid point", "runs", "done", "parameters", "steps", "ms/step",
+                                           "at most, each" };
     grid *g = grid_new(LEN(heading), a);
     double all = 0;
     int runs_all = 0;
@@ -72,11 +76,12 @@ int estimate_print(const sweep *s, const bool *chosen, const char *folder, arena
         all += each * (runs - done);
         runs_all += runs;
         memcpy(grid_row(g), (const char *[]){ x->label, x->point, arena_text(a, "%d", runs), arena_text(a, "%d", done),
-                                              arena_text(a, "%lld", (long long)variant_parameters(x)), arena_text(a, "%d", x->options.train.steps),
+                                              arena_text(a, "%lld", (long long)variant_parameters(x)),
+                                              arena_text(a, "%d", x->options.train.steps),
                                               arena_text(a, "%.1f", step * 1000), duration(each, a) }, sizeof heading);
     }
     grid_print(stdout, g, TABLE_TEXT, false);
-    printf("\n%d runs; training takes at most %s on %d cores, measured at the longest length on one thread; shorter stages and early stops take less\n",
-           runs_all, duration(all / cores_available(), a), cores_available());
+    printf("\n%d runs; training takes at most %s on %d cores, measured at the longest length on one thread; shorter stages and "
+           "early stops take less\n", runs_all, duration(all / cores_available(), a), cores_available());
     return EXIT_DONE;
 }

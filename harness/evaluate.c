@@ -132,11 +132,13 @@ void evaluation_open(evaluation *e, const dataset *data, data_split split, const
 }
 
 // As a pass counts an example of its own.
-void evaluation_add(evaluation *e, const dataset *data, const int *input, const int *target, const int *predicted, arena *life, arena *step)
+void evaluation_add(evaluation *e, const dataset *data, const int *input, const int *target, const int *predicted, arena *life,
+                    arena *step)
 {
     const int T = dataset_tokens(data, e->length[e->n - 1].length);
     pass p = { .e = e, .data = data, .to = e->n };
-    int *row = arena_take(step, T * sizeof *row), *wanted = arena_take(step, T * sizeof *wanted), *given = arena_take(step, T * sizeof *given);
+    int *row = arena_take(step, T * sizeof *row), *wanted = arena_take(step, T * sizeof *wanted),
+        *given = arena_take(step, T * sizeof *given);
     int n = 0;
     for (int t = 0; t < T; t++) {
         if (target[t] == TASK_IGNORE) continue;
@@ -152,8 +154,8 @@ void evaluation_add(evaluation *e, const dataset *data, const int *input, const 
     count_held_out(&p, input, row, wanted, given, n, T, arena_take(step, T * sizeof(bool)));
 }
 
-bool evaluate(evaluation *e, const network *network, const dataset *data, data_split split, const int *lengths, int n, int examples,
-              const workshop *w)
+bool evaluate(evaluation *e, const network *network, const dataset *data, data_split split, const int *lengths, int n,
+              int examples, const workshop *w)
 {
     evaluation_open(e, data, split, lengths, n, examples, w->life);
     if (e->one_pass) return run_pass(&(pass){ .e = e, .network = network, .data = data, .w = w, .to = n });
@@ -175,7 +177,8 @@ static json_t *length_json(const evaluation *e, const tally *t, const dataset *d
     const task_floor *f = data->task->floors;
     for (int i = 0; f && f[i].name && i < MAX_FLOORS; i++)
         json_object_set_new(floors, f[i].name, json_pack("{s:I}", "errors", (json_int_t)t->floor_errors[i]));
-    json_t *json = json_pack("{s:i, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o}", "length", t->length, "supervised", (json_int_t)t->supervised,
+    json_t *json = json_pack("{s:i, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o}", "length", t->length, "supervised",
+                             (json_int_t)t->supervised,
                      "errors", (json_int_t)t->errors, "errors_squared", (json_int_t)t->errors_squared,
                      "sequence_errors", (json_int_t)t->sequence_errors, "last_errors", (json_int_t)t->last_errors,
                      "loss", json_from_real(t->loss / (double)t->supervised),
@@ -205,7 +208,8 @@ json_t *evaluation_json(const evaluation *e, const dataset *data, double trainin
                              "chance", json_from_real(dataset_chance(data)), "lengths", lengths);
     if (e->one_pass)
         json_object_set_new(json, "positions", json_pack("{s:i, s:o, s:o}", "first", 1,
-            "position_errors", counts_json(e->position_errors, e->positions), "first_errors", counts_json(e->first_errors, e->positions)));
+            "position_errors", counts_json(e->position_errors, e->positions), "first_errors",
+            counts_json(e->first_errors, e->positions)));
     return json;
 }
 

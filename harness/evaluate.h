@@ -27,12 +27,14 @@ typedef struct evaluation {
 typedef struct workshop { const team *team; arena *life, *step; bool (*stopped)(void); backend backend; } workshop;
 
 // False when `stopped` said so in between.
-bool    evaluate(evaluation *, const network *, const dataset *, data_split, const int *lengths, int n, int examples, const workshop *);
+bool    evaluate(evaluation *, const network *, const dataset *, data_split, const int *lengths, int n, int examples,
+                 const workshop *);
 
 // The same counts of predictions made elsewhere, an example after the other: all of the longest length where examples can be
 // cut short, else of the one length. There is no loss. [T] each; `predicted` counts where there is a target.
 void    evaluation_open(evaluation *, const dataset *, data_split, const int *lengths, int n, int examples, arena *life);
-void    evaluation_add(evaluation *, const dataset *, const int *input, const int *target, const int *predicted, arena *life, arena *step);
+void    evaluation_add(evaluation *, const dataset *, const int *input, const int *target, const int *predicted, arena *life,
+                       arena *step);
 
 double  evaluation_error(const evaluation *, int length);          // token error; NaN where not evaluated
 json_t *evaluation_json(const evaluation *, const dataset *, double training_draws);

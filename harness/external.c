@@ -16,8 +16,8 @@ static const char *task_text(const param_object *task, arena *a) { return param_
 
 static json_t *result_of(const external *x, arena *a)
 {
-    return json_pack("{s:{s:s, s:s, s:i, s:i, s:i}, s:{}}", "cell", "external", x->label, "task", task_text(x->task, a), "task_version",
-                     x->task->type->version, "trained_length", x->trained_length, "seed", x->seed, "measured");
+    return json_pack("{s:{s:s, s:s, s:i, s:i, s:i}, s:{}}", "cell", "external", x->label, "task", task_text(x->task, a),
+                     "task_version", x->task->type->version, "trained_length", x->trained_length, "seed", x->seed, "measured");
 }
 
 typedef struct found { int trained_length; json_t *evaluation; } found;
@@ -46,10 +46,11 @@ static bool merge(json_t *counts, const json_t *old, const char *folder, diag *d
     const json_int_t at = json_int_at(counts, "evaluated_at", 0), before = json_int_at(old, "evaluated_at", 0);
     const json_int_t n = json_int_at(counts, "sequences", 0), had = json_int_at(old, "sequences", 0);
     if (at < before)
-        diag_error(d, (mark){0}, "%s holds a score at length %lld, of which every shorter one is read: length %lld adds nothing", folder,
-                   (long long)before, (long long)at);
+        diag_error(d, (mark){0}, "%s holds a score at length %lld, of which every shorter one is read: length %lld adds nothing",
+                   folder, (long long)before, (long long)at);
     else if (!at && n != had)
-        diag_error(d, (mark){0}, "%s holds scores on %lld examples a length, this export has %lld: use the same count, or another name", folder,
+        diag_error(d, (mark){0},
+                   "%s holds scores on %lld examples a length, this export has %lld: use the same count, or another name", folder,
                    (long long)had, (long long)n);
     else if (!at) {
         keep_others(counts, old, "lengths");
@@ -65,7 +66,8 @@ static bool add_counts(store *s, run *r, const char *id, const external *x, cons
     if (!store_read(s, id, evaluation_name, see_found, &f, e)) return false;
     json_t *whole = json_deep_copy(counts);
     if (f.trained_length != x->trained_length)
-        diag_error(d, (mark){0}, "%s was said to be trained to length %d, now %d: say the same, use another name, or remove the folder",
+        diag_error(d, (mark){0},
+                   "%s was said to be trained to length %d, now %d: say the same, use another name, or remove the folder",
                    run_folder(r), f.trained_length, x->trained_length);
     const bool good = !diag_errors(d) && (!f.evaluation || merge(whole, f.evaluation, run_folder(r), d)) &&
                       run_evaluation(r, evaluation_name, whole, e);
@@ -76,15 +78,16 @@ static bool add_counts(store *s, run *r, const char *id, const external *x, cons
 
 bool external_store(store *s, const external *x, const json_t *counts, const char **id, arena *a, diag *d, error *e)
 {
-    const char *config = arena_text(a, "external: %s\ntask: %s\nversions: { task: %d }\nseed: %d\n", x->label, task_text(x->task, a),
-                                    x->task->type->version, x->seed);
+    const char *config = arena_text(a, "external: %s\ntask: %s\nversions: { task: %d }\nseed: %d\n", x->label,
+                                    task_text(x->task, a), x->task->type->version, x->seed);
     *id = arena_text(a, "%s%s.s%d.%s", prefix, x->label, x->seed, spec_hash_text(hash_bytes(config, strlen(config), 0), a));
     run *r;
     const claim claimed = store_claim(s, *id, config, &r, e);
     if (claimed == CLAIM_BUSY) error_set(e, "%s: another process is storing a score there", *id);
     if (claimed == CLAIM_BUSY || claimed == CLAIM_ERROR) return false;
     json_t *result = result_of(x, a);
-    const bool good = (claimed == CLAIM_ENDED || run_finish(r, RUN_DONE, NULL, result, e)) && add_counts(s, r, *id, x, counts, d, e);
+    const bool good = (claimed == CLAIM_ENDED || run_finish(r, RUN_DONE, NULL, result, e)) &&
+                      add_counts(s, r, *id, x, counts, d, e);
     json_decref(result);
     run_close(r);
     return good;
@@ -106,8 +109,10 @@ static bool see_entry(const row *r, void *data)
     }
     c->entry[c->n++] = (entry){
         .id = arena_copy(c->arena, r->id), .label = arena_copy(c->arena, json_text_at(r->result, "cell.external", "?")),
-        .task = arena_copy(c->arena, json_text_at(r->result, "cell.task", "")), .version = (int)json_int_at(r->result, "cell.task_version", 0),
-        .seed = (int)json_int_at(r->result, "cell.seed", 0), .trained_length = (int)json_int_at(r->result, "cell.trained_length", 0),
+        .task = arena_copy(c->arena, json_text_at(r->result, "cell.task", "")),
+        .version = (int)json_int_at(r->result, "cell.task_version", 0),
+        .seed = (int)json_int_at(r->result, "cell.seed", 0),
+        .trained_length = (int)json_int_at(r->result, "cell.trained_length", 0),
         .result = json_incref((json_t *)r->result), .evaluation = json_incref((json_t *)r->evaluation),
     };
     return true;
@@ -116,7 +121,8 @@ static bool see_entry(const row *r, void *data)
 static void see_cell(const char *id, void *data)
 {
     collection *c = data;
-    if (c->good && strncmp(id, prefix, strlen(prefix)) == 0) c->good = store_read(c->store, id, evaluation_name, see_entry, c, c->error);
+    if (c->good && strncmp(id, prefix, strlen(prefix)) == 0)
+        c->good = store_read(c->store, id, evaluation_name, see_entry, c, c->error);
 }
 
 static bool is_of_task(const entry *x, const param_object *task, arena *a)
@@ -141,7 +147,8 @@ static json_t *slices_of(const collection *c, const entry *x, const cell_options
         const slice_options *s = (const slice_options *)o->evaluate.slices.items + i;
         for (int j = 0; j < c->n; j++) {
             const entry *y = &c->entry[j];
-            if (strcmp(x->label, y->label) != 0 || x->seed != y->seed || !is_of_task(y, s->task.type ? &s->task : &o->task, c->arena)) continue;
+            if (strcmp(x->label, y->label) != 0 || x->seed != y->seed ||
+                !is_of_task(y, s->task.type ? &s->task : &o->task, c->arena)) continue;
             if (json_int_at(y->evaluation, "sequences", 0) != json_int_at(x->evaluation, "sequences", 0)) continue;
             json_t *slice = json_copy(entry_at(y, s->length));
             if (slice) json_object_set_new(slice, "name", json_string(slice_name(o, i, c->arena)));
@@ -167,8 +174,8 @@ static json_t *asked(const collection *c, const entry *x, const cell_options *o)
     return evaluation;
 }
 
-// The sweep's model that it stands beside: one with the task; of several one that is evaluated where this was scored and trained at
-// the same length. NULL: none has the task.
+// The sweep's model that it stands beside: one with the task; of several one that is evaluated where this was scored and trained
+// at the same length. NULL: none has the task.
 static const variant *beside(const collection *c, const entry *x, const sweep *s)
 {
     const variant *best = NULL;
@@ -211,7 +218,8 @@ static void add_entry(summary *sum, const collection *c, const entry *x, const v
     json_decref(evaluation);
 }
 
-bool external_add(summary *sum, const sweep *s, const store *st, bool (*chosen)(const char *name, void *), void *data, arena *a, error *e)
+bool external_add(summary *sum, const sweep *s, const store *st, bool (*chosen)(const char *name, void *), void *data, arena *a,
+                  error *e)
 {
     collection c = { .store = st, .arena = a, .error = e, .good = true };
     store_each(st, see_cell, &c);

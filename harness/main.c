@@ -26,18 +26,22 @@ static void print_command(FILE *out, const char *name, const char *arguments, co
 
 static void print_help(FILE *out)
 {
-    fprintf(out, "scanbench %s: sequence models on synthetic tasks\n\nusage: scanbench [--cpu LEVEL] COMMAND …\n\n", BUILD_VERSION);
-    for (size_t i = 0; i < LEN(commands); i++) print_command(out, commands[i]->name, commands[i]->arguments, commands[i]->summary);
+    fprintf(out, "scanbench %s: sequence models on synthetic tasks\n\nusage: scanbench [--cpu LEVEL] COMMAND …\n\n",
+            BUILD_VERSION);
+    for (size_t i = 0; i < LEN(commands); i++)
+        print_command(out, commands[i]->name, commands[i]->arguments, commands[i]->summary);
     print_command(out, "test", "[--slow] [PATTERN]", "build and run the tests");
     fprintf(out, "\n  --cpu LEVEL   instruction level: x86-64, x86-64-v3, x86-64-v4; by default the best this processor has\n"
                  "  --help        this, or after a command its flags\n  --version\n\n"
                  "Begin with: scanbench run sweeps/quick.yaml\n"
-                 "Exit status: 0 done, 1 some runs failed, 2 the input was wrong and nothing was run, 3 the store cannot be written, 130 interrupted.\n");
+                 "Exit status: 0 done, 1 some runs failed, 2 the input was wrong and nothing was run, 3 the store cannot be "
+                 "written, 130 interrupted.\n");
 }
 
 static void print_command_help(const command *c)
 {
-    printf("usage: scanbench %s %s\n\n%s.\n%s%s%s", c->name, c->arguments, c->summary, c->help ? "\n" : "", c->help ? c->help : "", c->help ? "\n" : "");
+    printf("usage: scanbench %s %s\n\n%s.\n%s%s%s", c->name, c->arguments, c->summary, c->help ? "\n" : "",
+           c->help ? c->help : "", c->help ? "\n" : "");
     for (const param *p = c->flags; p && p->name; p++) {
         char name[64];
         snprintf(name, sizeof name, "--%s", p->name);
@@ -169,6 +173,7 @@ int main(int argc, char **argv)
         if (strcmp(word, names[c]) == 0) return run_command(commands[c], argc - i - 1, argv + i + 1);
     }
     const char *near = diag_nearest(word, names, LEN(commands));
-    fprintf(stderr, "error: unknown command '%s'%s%s%s\n", word, near ? "; did you mean '" : "; see scanbench --help", near ? near : "", near ? "'?" : "");
+    fprintf(stderr, "error: unknown command '%s'%s%s%s\n", word, near ? "; did you mean '" : "; see scanbench --help",
+            near ? near : "", near ? "'?" : "");
     return EXIT_WRONG_INPUT;
 }

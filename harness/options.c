@@ -100,13 +100,17 @@ static const param select_grid_alternatives[] = { A_TEXT("one path of the grid")
 static const char *const by_words[] = { "validation_error", NULL };
 static const param select_params[] = {
     ONE_OF(select_options, grid, "auto", select_grid_alternatives, "paths of the grid whose value is chosen; auto: all"),
-    CHOICE(select_options, by, "validation_error", by_words, "the lowest mean of the last validation's token error is chosen; test data never choose"),
-    LIST  (select_options, seeds, "[]", &any_seed, "seeds of the trials, other than the report's; none: nothing is chosen, every grid point is reported"),
+    CHOICE(select_options, by, "validation_error", by_words,
+           "the lowest mean of the last validation's token error is chosen; test data never choose"),
+    LIST  (select_options, seeds, "[]", &any_seed,
+           "seeds of the trials, other than the report's; none: nothing is chosen, every grid point is reported"),
     {0}
 };
 static const param plot_params[] = {
-    CHOICE(plot_settings, x, "length", plot_x_names, "what the error is drawn against: the evaluated lengths, the slices, or the trained length"),
-    CHOICE(plot_settings, panels, "auto", plot_panels_names, "grid: a panel a grid point; none: one panel; auto: panels, if they are 2 to 12"),
+    CHOICE(plot_settings, x, "length", plot_x_names,
+           "what the error is drawn against: the evaluated lengths, the slices, or the trained length"),
+    CHOICE(plot_settings, panels, "auto", plot_panels_names,
+           "grid: a panel a grid point; none: one panel; auto: panels, if they are 2 to 12"),
     BOOL  (plot_settings, log_x, "false", "logarithmic length axis"),
     BOOL  (plot_settings, log_y, "false", "logarithmic error axis"),
     {0}
@@ -115,12 +119,14 @@ static const param plot_params[] = {
 const param *cell_params(void)
 {
     static param train_params[] = {
-        ONE_OF   (train_options, lengths, "auto", lengths_alternatives, "lengths trained, in symbols: one, a list of stages, or { uniform: [2, 18] }"),
+        ONE_OF   (train_options, lengths, "auto", lengths_alternatives,
+                  "lengths trained, in symbols: one, a list of stages, or { uniform: [2, 18] }"),
         LIST     (train_options, stages, "[]", &any_stage, "stages written out, instead of lengths"),
         SECTION  (train_options, advance, advance_params, "when the next stage begins"),
         INT      (train_options, steps, NULL, 1, INT_MAX, "training steps in all"),
         INT      (train_options, batch, "64", 1, 1 << 20, "examples a step"),
-        INT      (train_options, examples, "auto", 1, INT_MAX, "size of a finite training set that comes again in every epoch; auto: every batch is new"),
+        INT      (train_options, examples, "auto", 1, INT_MAX,
+                  "size of a finite training set that comes again in every epoch; auto: every batch is new"),
         SECTION  (train_options, stop, stop_params, "stop early"),
         OBJECT_OF(train_options, optimizer, "{ name: adamw }", &optimizer_family, "how weights are updated"),
         OBJECT_OF(train_options, schedule, "{ name: constant }", &schedule_family, "learning rate over the steps"),
@@ -210,17 +216,21 @@ static bool check_train(const train_options *o, const yaml *tree, diag *d)
         good = fault(d, at, "'lengths' is empty: write at least one length");
     const bool several = o->lengths.value && o->lengths.which == LENGTHS_STAGES && ((const param_list *)o->lengths.value)->n > 1;
     if (several && isnan(o->advance.training_error_below) && o->advance.steps == AUTO_INT)
-        good = fault(d, place(tree, "train"), "several lengths need 'advance': { training_error_below: 0.05 } or { steps: 1000 }");
+        good = fault(d, place(tree, "train"),
+                     "several lengths need 'advance': { training_error_below: 0.05 } or { steps: 1000 }");
     for (int i = 0; i < o->stages.n; i++) {
         const stage_options *s = (const stage_options *)o->stages.items + i;
         good &= check_uniform(&s->lengths, STAGE_UNIFORM, place(tree, "train.stages"), d);
         if (!s->lengths.value == !s->segments.n)
-            good = fault(d, place(tree, "train.stages"), "a stage has either 'lengths' or 'segments': { lengths: 64 } or { segments: [{ length: 64 }] }");
+            good = fault(d, place(tree, "train.stages"),
+                         "a stage has either 'lengths' or 'segments': { lengths: 64 } or { segments: [{ length: 64 }] }");
         double share = 0;
         for (int j = 0; j < s->segments.n; j++) share += ((const segment_options *)s->segments.items)[j].share;
-        if (s->segments.n && !(share > 0)) good = fault(d, place(tree, "train.stages"), "the segments' shares are all 0: no step could choose one");
+        if (s->segments.n && !(share > 0))
+            good = fault(d, place(tree, "train.stages"), "the segments' shares are all 0: no step could choose one");
         if (i + 1 < o->stages.n && isnan(s->advance.training_error_below) && s->advance.steps == AUTO_INT)
-            good = fault(d, place(tree, "train.stages"), "every stage but the last needs 'advance': { steps: 300 } or { training_error_below: 0.05 }");
+            good = fault(d, place(tree, "train.stages"),
+                         "every stage but the last needs 'advance': { steps: 300 } or { training_error_below: 0.05 }");
     }
     return good;
 }
@@ -234,7 +244,8 @@ static bool check_examples(const train_options *o, const yaml *tree, diag *d)
     for (int n = o->examples == AUTO_INT ? 0 : train_stages(o, a, &stages), i = 0; i < n && good; i++)
         for (int j = 0; j < stages[i].n && good; j++)
             if (stages[i].segment[j].batch > o->examples) {
-                diag_error(d, place(tree, "train.examples"), "%d training examples are less than a batch of %d", o->examples, stages[i].segment[j].batch);
+                diag_error(d, place(tree, "train.examples"), "%d training examples are less than a batch of %d", o->examples,
+                           stages[i].segment[j].batch);
                 good = false;
             }
     arena_free(a);
@@ -250,7 +261,8 @@ static bool check_select(const cell_options *o, const yaml *tree, diag *d)
         for (int j = 0; j < seeds->n; j++)
             if (((int *)trials->items)[i] == ((int *)seeds->items)[j])
                 good = fault(d, at, "a seed that chooses must not be reported: 'select.seeds' and 'seeds' share one");
-    if (trials->n && o->validate.every == 0) good = fault(d, at, "'select' looks at the validation error: 'validate.every' must not be 0");
+    if (trials->n && o->validate.every == 0)
+        good = fault(d, at, "'select' looks at the validation error: 'validate.every' must not be 0");
     return good;
 }
 

@@ -8,7 +8,12 @@ typedef struct uniform_lengths { param_list uniform; } uniform_lengths;         
 
 typedef struct advance_options { double training_error_below, average; int every, steps; } advance_options;
 typedef struct segment_options { int length, batch; double share; param_object task; } segment_options;
-typedef struct stage_options { param_one_of lengths; param_list segments; param_object task; advance_options advance; } stage_options;
+typedef struct stage_options {
+    param_one_of    lengths;
+    param_list      segments;
+    param_object    task;
+    advance_options advance;
+} stage_options;
 
 enum { AFTER_LAST, AFTER_ANY };
 typedef struct stop_options { double validation_error_below; int after_stage, keep; } stop_options;
@@ -26,7 +31,7 @@ typedef struct validate_options { int every, examples; } validate_options;
 
 enum { EVALUATE_ONE, EVALUATE_LIST, EVALUATE_RANGE };
 typedef struct length_range { int from, to, step; } length_range;
-typedef struct slice_options { const char *name; int length; param_object task; } slice_options;       // another setting of the task
+typedef struct slice_options { const char *name; int length; param_object task; } slice_options;    // another setting of the task
 typedef struct evaluate_options { param_one_of lengths; int examples; param_list slices; } evaluate_options;
 
 typedef struct solved_options { int length; double token_error_below; } solved_options;      // length auto: the longest trained

@@ -20,7 +20,8 @@ double progress_clock(void)
 progress_bar progress_begin(void)
 {
     const char *term = getenv("TERM");
-    progress_bar b = { .terminal = isatty(STDERR_FILENO) && !(term && strcmp(term, "dumb") == 0), .started = progress_clock(), .width = 80 };
+    progress_bar b = { .terminal = isatty(STDERR_FILENO) && !(term && strcmp(term, "dumb") == 0), .started = progress_clock(),
+                       .width = 80 };
     b.last = b.terminal ? 0 : b.started;
     return b;
 }
@@ -37,8 +38,9 @@ static void describe(char *text, size_t room, const progress_cell *c)
 {
     if (c->evaluating)  snprintf(text, room, "%s s%d evaluating", c->label, c->seed);
     else if (!c->steps) snprintf(text, room, "%s s%d starting", c->label, c->seed);
-    else snprintf(text, room, "%s s%d %lld/%lld stage %d/%d loss %.3g error %.3f %.0fk tok/s", c->label, c->seed, (long long)c->step,
-                  (long long)c->steps, c->stage + 1, c->stages, c->loss, c->error, c->tokens_per_second / 1000);
+    else snprintf(text, room, "%s s%d %lld/%lld stage %d/%d loss %.3g error %.3f %.0fk tok/s", c->label, c->seed,
+                  (long long)c->step, (long long)c->steps, c->stage + 1, c->stages, c->loss, c->error,
+                  c->tokens_per_second / 1000);
 }
 
 void progress_show(progress_bar *b, int done, int all, double share, const progress_cell *cell, int n)
@@ -52,7 +54,8 @@ void progress_show(progress_bar *b, int done, int all, double share, const progr
     if (share > 0.01) duration(left, sizeof left, (now - b->started) * (1 - share) / share);
     int used = b->terminal ? snprintf(line, sizeof line, "%s ", bar) : 0;
     const int text = used;
-    used += snprintf(line + used, sizeof line - used, "%d/%d runs, %.0f%%%s%s%s", done, all, 100 * share, *left ? ", " : "", left, *left ? " left" : "");
+    used += snprintf(line + used, sizeof line - used, "%d/%d runs, %.0f%%%s%s%s", done, all, 100 * share, *left ? ", " : "", left,
+                     *left ? " left" : "");
     for (int i = 0; i < n && used < (int)sizeof line - 200; i++) {
         used += snprintf(line + used, sizeof line - used, " · ");
         describe(line + used, 160, &cell[i]);

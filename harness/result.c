@@ -37,7 +37,7 @@ static json_t *measured_json(const cell_options *o, const setup *s, const json_t
     json_t *stages = events(log, "stage", stage_keys, true), *loss = events(log, "train", loss_keys, false);
     const json_t *last = json_array_get(loss, json_array_size(loss) - 1);
     const int stage = (int)json_array_size(stages) - 1;
-    enum { FAR = 4096 };                                            // a space this long that is still seen whole has no novel length
+    enum { FAR = 4096 };                                         // a space this long that is still seen whole has no novel length
     const int novel = dataset_novel_from(&s->data.base, train_distinct(&o->train, (double)out->examples), FAR);
     return json_pack("{s:I, s:I, s:i, s:i, s:o, s:o, s:o}", "steps", json_integer_value(json_array_get(last, 0)),
                      "examples", (json_int_t)out->examples, "stage_reached", stage,
@@ -93,7 +93,8 @@ static json_t *depth_json(const cell_options *o, const setup *s)
     json_t *depths = json_array();
     int *lengths;
     for (int n = evaluate_lengths(&o->evaluate, memory, &lengths), i = 0; i < n; i++)
-        json_array_append_new(depths, json_pack("[i, i]", lengths[i], a->depth(o->model.options, dataset_tokens(&s->data.base, lengths[i]))));
+        json_array_append_new(depths, json_pack("[i, i]", lengths[i],
+                                                a->depth(o->model.options, dataset_tokens(&s->data.base, lengths[i]))));
     arena_free(memory);
     return depths;
 }
@@ -117,7 +118,8 @@ static json_t *cost_json(const cell_options *o, const setup *s, const json_t *lo
 json_t *environment_json(int threads)
 {
     return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:i}", "version", BUILD_VERSION, "commit", BUILD_COMMIT,
-                     "compiler", BUILD_COMPILER, "flags", BUILD_FLAGS, "precision", sizeof(real) == 4 ? "float" : "double", "cpu", cpu_name(), "level", cpu_level_names[cpu_current()],
+                     "compiler", BUILD_COMPILER, "flags", BUILD_FLAGS, "precision", sizeof(real) == 4 ? "float" : "double", "cpu",
+                     cpu_name(), "level", cpu_level_names[cpu_current()],
                      "blas", gemm_library(), "threads", threads);
 }
 
@@ -126,8 +128,8 @@ static json_t *cell_json(const cell_options *o, int seed)
     arena *a = arena_new();
     json_t *cell = json_object();
     for (const param *p = cell_params(); p->name; p++)
-        if (p->offset != offsetof(cell_options, sweep) && p->offset != offsetof(cell_options, seeds) && p->offset != offsetof(cell_options, init) &&
-            p->offset != offsetof(cell_options, plot))
+        if (p->offset != offsetof(cell_options, sweep) && p->offset != offsetof(cell_options, seeds) &&
+            p->offset != offsetof(cell_options, init) && p->offset != offsetof(cell_options, plot))
             json_object_set_new(cell, p->name, json_string(param_value(p, o, a)));
     json_object_set_new(cell, "seed", json_integer(seed));
     arena_free(a);
@@ -136,6 +138,6 @@ static json_t *cell_json(const cell_options *o, int seed)
 
 json_t *result_json(const cell_options *o, int seed, const setup *s, const json_t *log, const train_outcome *out, int threads)
 {
-    return json_pack("{s:i, s:o, s:o, s:o, s:o}", "format", 1, "cell", cell_json(o, seed), "measured", measured_json(o, s, log, out),
-                     "cost", cost_json(o, s, log, out), "environment", environment_json(threads));
+    return json_pack("{s:i, s:o, s:o, s:o, s:o}", "format", 1, "cell", cell_json(o, seed), "measured",
+                     measured_json(o, s, log, out), "cost", cost_json(o, s, log, out), "environment", environment_json(threads));
 }

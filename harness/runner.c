@@ -157,7 +157,8 @@ static _Noreturn void become_cell(const runner *r, const child *c, int text, int
         for (int i = 0; i < c->n_cores; i++) CPU_SET(c->cores[i], &set);
         sched_setaffinity(0, sizeof set, &set);
     }
-    execl("/proc/self/exe", "scanbench", "--cpu", cpu_level_names[cpu_current()], "cell", seed, threads, every, r->o->store, (char *)NULL);
+    execl("/proc/self/exe", "scanbench", "--cpu", cpu_level_names[cpu_current()], "cell", seed, threads, every, r->o->store,
+          (char *)NULL);
     _exit(127);
 }
 
@@ -206,7 +207,8 @@ static void read_report(child *c, const char *line)
     long long step, steps;
     double tokens;
     if (strcmp(line, "evaluate") == 0) p->evaluating = true;
-    if (sscanf(line, "step %lld %lld %d %d %d %lg %lg %lg", &step, &steps, &p->stage, &p->stages, &p->length, &p->loss, &p->error, &tokens) != 8) return;
+    if (sscanf(line, "step %lld %lld %d %d %d %lg %lg %lg", &step, &steps, &p->stage, &p->stages, &p->length, &p->loss, &p->error,
+               &tokens) != 8) return;
     const double now = progress_clock();
     if (c->rate_from > 0 && now > c->rate_from && step > p->step) {
         const double rate = tokens * (double)(step - p->step) / (now - c->rate_from);
@@ -277,7 +279,8 @@ static bool see_errors(const row *row, void *data)
 static void record_crash(runner *r, const child *c, int status)
 {
     char reason[700];
-    if (WIFSIGNALED(status)) snprintf(reason, sizeof reason, "killed by signal %d (%s)", WTERMSIG(status), strsignal(WTERMSIG(status)));
+    if (WIFSIGNALED(status))
+        snprintf(reason, sizeof reason, "killed by signal %d (%s)", WTERMSIG(status), strsignal(WTERMSIG(status)));
     else                     snprintf(reason, sizeof reason, "ended with status %d", WEXITSTATUS(status));
     if (*c->last_words) snprintf(reason + strlen(reason), sizeof reason - strlen(reason), ": %s", c->last_words);
     r->counts.failed++;
@@ -364,7 +367,8 @@ static void loop(runner *r)
         const bool asked = got == SIGINT || got == SIGTERM || got == SIGHUP;
         if (asked && !told) {
             progress_clear(&r->bar);
-            fprintf(stderr, "stopping: %d run%s will write a checkpoint; once more stops at once\n", running(r), running(r) == 1 ? "" : "s");
+            fprintf(stderr, "stopping: %d run%s will write a checkpoint; once more stops at once\n", running(r),
+                    running(r) == 1 ? "" : "s");
         }
         if (asked) r->counts.interrupted = true;
         if (asked && told) tell_all(r, SIGKILL);

@@ -32,7 +32,10 @@ static bool trial_error(double *mean, const sweep *s, const variant *v, const st
     return true;
 }
 
-bool select_rivals(const variant *a, const variant *b) { return strcmp(a->label, b->label) == 0 && strcmp(a->group, b->group) == 0; }
+bool select_rivals(const variant *a, const variant *b)
+{
+    return strcmp(a->label, b->label) == 0 && strcmp(a->group, b->group) == 0;
+}
 
 // Among the variants that differ only in what is chosen, from the first of them.
 static bool choose_one(selection *x, const sweep *s, int first, const char **chosen, const store *st, arena *a, error *e)
@@ -72,7 +75,8 @@ bool select_points(selection *x, const sweep *s, const store *st, arena *a, erro
         else if (!seen && !choose_one(x, s, v, &chosen, st, a, e)) return false;
     }
     if (s->selects)
-        x->sentence = arena_text(a, "Grid points were chosen by the lowest mean validation error at the trained lengths over %d seeds that are not reported:%s.",
+        x->sentence = arena_text(a, "Grid points were chosen by the lowest mean validation error at the trained lengths over %d "
+                                    "seeds that are not reported:%s.",
                                  s->variant[0].options.select.seeds.n, chosen);
     return true;
 }

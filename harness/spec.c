@@ -54,7 +54,8 @@ const char *spec_text(const spec *s, arena *a)
 {
     const param *last = spec_params();
     while (last[1].name) last++;
-    return arena_text(a, "# What tokens.npy and targets.npy hold; scanbench score reads this. A changed line is noticed.\n%s%s: %s\n",
+    return arena_text(a, "# What tokens.npy and targets.npy hold; scanbench score reads this. A changed line is noticed.\n"
+                         "%s%s: %s\n",
                       text_before_hash(s, a), last->name, param_value(last, s, a));
 }
 
@@ -94,8 +95,8 @@ static bool check_spec(const spec *s, dataset *data, mark at, arena *a, diag *d)
     if (strcmp(s->hash, hash_of(s, a)) != 0)
         diag_error(d, at, "the hash does not fit: this is not as `scanbench sample` wrote it; export again");
     else if (s->version != s->task.type->version)
-        diag_error(d, at, "made by version %d of the task '%s', this program has version %d: export again", s->version, s->task.type->name,
-                   s->task.type->version);
+        diag_error(d, at, "made by version %d of the task '%s', this program has version %d: export again", s->version,
+                   s->task.type->name, s->task.type->version);
     else if (dataset_open(data, &s->task, (uint64_t)s->seed, a, d)) {
         const task_size size = data->task->size(data->self);
         if (dataset_fits(data, s->length, why, sizeof why) && dataset_tokens(data, s->length) == s->tokens &&

@@ -1,5 +1,5 @@
-// spec.yaml of an export: which examples of which task its tokens.npy and targets.npy hold. Its hash covers every line, `data` every
-// id in the two files, so that nobody is scored on anything else.
+// spec.yaml of an export: which examples of which task its tokens.npy and targets.npy hold. Its hash covers every line, `data`
+// every id in the two files, so that nobody is scored on anything else.
 #pragma once
 #include "tasks/task.h"
 

@@ -8,8 +8,9 @@
 
 static stage new_stage(arena *a, const advance_options *advance, stage_order order, int n)
 {
-    stage s = { .order = order, .n = n, .segment = arena_zero(a, n * sizeof(segment)), .training_error_below = advance->training_error_below,
-                .average = advance->average, .every = advance->every, .steps = advance->steps };
+    stage s = { .order = order, .n = n, .segment = arena_zero(a, n * sizeof(segment)),
+                .training_error_below = advance->training_error_below, .average = advance->average,
+                .every = advance->every, .steps = advance->steps };
     return s;
 }
 
@@ -20,7 +21,8 @@ static stage one_length(arena *a, const advance_options *advance, int length, in
     return s;
 }
 
-static stage drawn_lengths(arena *a, const advance_options *advance, const uniform_lengths *u, int batch, const param_object *task)
+static stage drawn_lengths(arena *a, const advance_options *advance, const uniform_lengths *u, int batch,
+                           const param_object *task)
 {
     stage s = new_stage(a, advance, STAGE_LENGTHS, 2);
     for (int i = 0; i < 2; i++) s.segment[i] = (segment){ .length = ((int *)u->uniform.items)[i], .batch = batch, .task = task };
@@ -30,11 +32,15 @@ static stage drawn_lengths(arena *a, const advance_options *advance, const unifo
 static stage mapped_lengths(arena *a, const advance_options *advance, const param_map *map, const param_object *task)
 {
     stage s = new_stage(a, advance, STAGE_TURNS, map->n);
-    for (int i = 0; i < map->n; i++) s.segment[i] = (segment){ .length = map->pair[i][0], .batch = map->pair[i][1], .task = task };
+    for (int i = 0; i < map->n; i++)
+        s.segment[i] = (segment){ .length = map->pair[i][0], .batch = map->pair[i][1], .task = task };
     return s;
 }
 
-static const param_object *own_task(const param_object *task, const param_object *otherwise) { return task->type ? task : otherwise; }
+static const param_object *own_task(const param_object *task, const param_object *otherwise)
+{
+    return task->type ? task : otherwise;
+}
 
 static stage mixed_segments(arena *a, const stage_options *o, int batch, const param_object *task)
 {
@@ -60,7 +66,8 @@ static stage listed_stage(arena *a, const train_options *o, int i)
 {
     if (o->lengths.which == LENGTHS_UNIFORM) return drawn_lengths(a, &o->advance, o->lengths.value, o->batch, NULL);
     const param_list *lengths = o->lengths.value;
-    return one_length(a, &o->advance, o->lengths.which == LENGTHS_STAGES ? ((int *)lengths->items)[i] : *(int *)o->lengths.value, o->batch, NULL);
+    return one_length(a, &o->advance, o->lengths.which == LENGTHS_STAGES ? ((int *)lengths->items)[i] : *(int *)o->lengths.value,
+                      o->batch, NULL);
 }
 
 int train_stages(const train_options *o, arena *a, stage **stages)

@@ -35,8 +35,8 @@ static void check_slices(const variant *v, arena *a, diag *d)
     for (int i = 0; i < o->evaluate.slices.n; i++)
         for (int j = 0; j < i; j++)
             if (strcmp(slice_name(o, i, a), slice_name(o, j, a)) == 0)
-                diag_error(d, place(v->tree, arena_text(a, "evaluate.slices.%d", i)), "two slices are called '%s': give one a name of its own, as in name: hard",
-                           slice_name(o, i, a));
+                diag_error(d, place(v->tree, arena_text(a, "evaluate.slices.%d", i)),
+                           "two slices are called '%s': give one a name of its own, as in name: hard", slice_name(o, i, a));
 }
 
 // Every length that is trained or evaluated, in its setting of the task, and whether the model reaches the longest.
@@ -49,7 +49,8 @@ static void check_lengths(const variant *v, const datasets *data, arena *a, diag
     for (int n = train_stages(&o->train, a, &stages), i = 0; i < n; i++)
         for (int j = 0; j < stages[i].n; j++) {
             const segment *s = &stages[i].segment[j];
-            tokens = larger(tokens, check_length(v, datasets_find(data, s->task), s->length, o->train.stages.n ? "train.stages" : "train.lengths", d));
+            tokens = larger(tokens, check_length(v, datasets_find(data, s->task), s->length,
+                                                 o->train.stages.n ? "train.stages" : "train.lengths", d));
         }
     for (int n = evaluate_lengths(&o->evaluate, a, &lengths), i = 0; i < n; i++)
         tokens = larger(tokens, check_length(v, &data->base, lengths[i], "evaluate.lengths", d));
@@ -72,7 +73,8 @@ static bool variant_check(const variant *v, diag *d)
         const task_size size = data.base.task->size(data.base.self);
         const common_options *common = o->model.options;
         if (common->tie && size.input != size.output)
-            diag_error(d, o->model.at, "'tie' needs equal vocabularies, the task has %d input and %d output symbols", size.input, size.output);
+            diag_error(d, o->model.at, "'tie' needs equal vocabularies, the task has %d input and %d output symbols", size.input,
+                       size.output);
     }
     arena_free(a);
     return diag_errors(d) == before;
@@ -223,7 +225,8 @@ static bool expand_models(expansion *e)
 {
     const yaml *models = yaml_get(e->file, "models");
     if (!models || models->kind != YAML_LIST || models->n == 0) {
-        diag_error(e->diag, models ? models->at : e->file->at, "'models' must be given: a list such as [{ name: transformer, d_model: 64 }]");
+        diag_error(e->diag, models ? models->at : e->file->at,
+                   "'models' must be given: a list such as [{ name: transformer, d_model: 64 }]");
         return false;
     }
     const yaml *base = e->file;
@@ -243,7 +246,8 @@ static bool expand_models(expansion *e)
         e->model[i] = model_tree(e, base, entry);
         for (int j = 0; j < i; j++)
             if (strcmp(e->label[i], e->label[j]) == 0)
-                diag_error(e->diag, entry->at, "two models are called '%s': give one a label of its own, as in label: %s-2", e->label[i], e->label[i]);
+                diag_error(e->diag, entry->at, "two models are called '%s': give one a label of its own, as in label: %s-2",
+                           e->label[i], e->label[i]);
     }
     return diag_errors(e->diag) == 0;
 }
@@ -259,7 +263,8 @@ static bool check_grid(expansion *e)
     for (int i = 0; i < e->grid->n; i++) {
         const yaml *values = e->grid->item[i];
         if (values->kind == YAML_SCALAR || values->n == 0) {
-            diag_error(e->diag, values->at, "'%s' in 'grid' takes a list of values, or a map that names them", e->grid->key[i]->text);
+            diag_error(e->diag, values->at, "'%s' in 'grid' takes a list of values, or a map that names them",
+                       e->grid->key[i]->text);
             return false;
         }
         if ((int64_t)e->n_points * values->n > 100000) {
@@ -276,7 +281,8 @@ static const char *grid_path(expansion *e, const yaml *key, const char *label)
 {
     if (strncmp(key->text, "models.", 7) != 0) return key->text;
     const size_t n = strlen(label);
-    if (strncmp(key->text + 7, label, n) == 0 && key->text[7 + n] == '.') return arena_text(e->arena, "model.%s", key->text + 8 + n);
+    if (strncmp(key->text + 7, label, n) == 0 && key->text[7 + n] == '.')
+        return arena_text(e->arena, "model.%s", key->text + 8 + n);
     for (int i = 0; i < e->n_models; i++) {
         const size_t length = strlen(e->label[i]);
         if (strncmp(key->text + 7, e->label[i], length) == 0 && key->text[7 + length] == '.') return NULL;
@@ -304,7 +310,8 @@ static void check_selected_path(expansion *e, const yaml *path)
 static void check_select_paths(expansion *e)
 {
     const yaml *select = yaml_get(e->file, "select"), *grid = select ? yaml_get(select, "grid") : NULL;
-    if (select && !yaml_get(select, "seeds")) diag_error(e->diag, select->at, "'select' needs 'seeds' for its trials, as in seeds: [100, 101, 102]");
+    if (select && !yaml_get(select, "seeds"))
+        diag_error(e->diag, select->at, "'select' needs 'seeds' for its trials, as in seeds: [100, 101, 102]");
     if (select && !e->grid) diag_error(e->diag, select->at, "'select' needs a 'grid' to choose from");
     if (grid && grid->kind == YAML_SCALAR) check_selected_path(e, grid);
     for (int i = 0; grid && grid->kind == YAML_LIST && i < grid->n; i++) check_selected_path(e, grid->item[i]);

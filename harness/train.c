@@ -38,7 +38,8 @@ static double seconds(clockid_t clock)
 
 // ---- one step
 
-step_result train_step(const setup *s, const train_options *o, const batch *b, int64_t step, const workshop *w, graph_timing *timing)
+step_result train_step(const setup *s, const train_options *o, const batch *b, int64_t step, const workshop *w,
+                       graph_timing *timing)
 {
     const optimizer *opt = (const optimizer *)o->optimizer.type;
     const schedule *schedule_of = (const schedule *)o->schedule.type;
@@ -75,8 +76,10 @@ static double rate_at(const trainer *t, int64_t step)
 
 static bool log_stage(trainer *t)
 {
-    return log_line(t, json_pack("{s:s, s:I, s:I, s:i, s:o}", "event", "stage", "stage", (json_int_t)t->p.stage, "step", (json_int_t)t->p.step,
-                                 "length", stage_longest(&t->stage[t->p.stage])->length, "rate", json_from_real(rate_at(t, t->p.step))));
+    return log_line(t, json_pack("{s:s, s:I, s:I, s:i, s:o}", "event", "stage", "stage", (json_int_t)t->p.stage, "step",
+                                 (json_int_t)t->p.step,
+                                 "length", stage_longest(&t->stage[t->p.stage])->length, "rate",
+                                 json_from_real(rate_at(t, t->p.step))));
 }
 
 // A line for the steps since the last one: their mean loss and error. Times are what differs between equal runs.
@@ -103,11 +106,12 @@ static bool validate(trainer *t, double *token_error)
     workshop whole = *t->shop;              // a validation is not interrupted: a checkpoint lies before it or behind it
     whole.stopped = NULL;
     evaluation e;
-    evaluate(&e, t->setup->network, datasets_find(&t->setup->data, longest->task), SPLIT_VALIDATION, &length, 1, t->options->validate.examples, &whole);
+    evaluate(&e, t->setup->network, datasets_find(&t->setup->data, longest->task), SPLIT_VALIDATION, &length, 1,
+             t->options->validate.examples, &whole);
     const tally *c = e.length;
     *token_error = evaluation_error(&e, length);
-    json_t *line = json_pack("{s:s, s:I, s:i, s:o, s:o, s:o, s:o}", "event", "validation", "step", (json_int_t)t->p.step, "length", length,
-                             "token_error", json_from_real(*token_error),
+    json_t *line = json_pack("{s:s, s:I, s:i, s:o, s:o, s:o, s:o}", "event", "validation", "step", (json_int_t)t->p.step,
+                             "length", length, "token_error", json_from_real(*token_error),
                              "sequence_error", json_from_real((double)c->sequence_errors / e.examples),
                              "last_error", json_from_real((double)c->last_errors / e.examples),
                              "loss", json_from_real(c->loss / (double)c->supervised));
@@ -135,7 +139,8 @@ static bool save_checkpoint(trainer *t)
     for (size_t i = 0; i < LEN(progress_fields); i++) {
         const char *field = (const char *)&t->p + progress_fields[i].offset;
         state[i][0] = progress_fields[i].name;
-        state[i][1] = progress_fields[i].whole ? arena_text(a, "%" PRId64, *(const int64_t *)field) : arena_text(a, "%a", *(const double *)field);
+        state[i][1] = progress_fields[i].whole ? arena_text(a, "%" PRId64, *(const int64_t *)field) :
+            arena_text(a, "%a", *(const double *)field);
     }
     const bool saved = run_checkpoint(t->run, arrays, n, state, LEN(progress_fields), t->error);
     arena_restore(a, start);
@@ -234,7 +239,8 @@ static bool look_at_validation(trainer *t)
     const bool here = stop->after_stage == AFTER_ANY || t->p.stage + 1 == t->n_stages;
     if (here && t->p.stop_at == 0 && token_error < stop->validation_error_below) {
         t->p.stop_at = t->p.step + stop->keep;
-        return log_line(t, json_pack("{s:s, s:I, s:I}", "event", "stop", "step", (json_int_t)t->p.step, "at", (json_int_t)t->p.stop_at));
+        return log_line(t, json_pack("{s:s, s:I, s:I}", "event", "stop", "step", (json_int_t)t->p.step, "at",
+                                     (json_int_t)t->p.stop_at));
     }
     return true;
 }

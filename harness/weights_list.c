@@ -89,7 +89,8 @@ static void print_weight(const listing *l, const weight *w, const char *name, co
 {
     static const char *const kinds[WEIGHT_KINDS] = {
         [WEIGHT_MATRIX] = "matrix", [WEIGHT_RESIDUAL] = "residual", [WEIGHT_EMBEDDING] = "embedding",
-        [WEIGHT_POSITION] = "position", [WEIGHT_STATE] = "state", [WEIGHT_HEAD] = "head", [WEIGHT_CONVOLUTION] = "convolution", [WEIGHT_BIAS] = "bias",
+        [WEIGHT_POSITION] = "position", [WEIGHT_STATE] = "state", [WEIGHT_HEAD] = "head", [WEIGHT_CONVOLUTION] = "convolution",
+        [WEIGHT_BIAS] = "bias",
         [WEIGHT_GAIN] = "gain",
     };
     const char *shape = "";

@@ -28,7 +28,8 @@ static const law laws[][WEIGHT_KINDS] = {
 static const char *const presets[] = { "gpt2", "mamba", "fla", "xlstm", "zoology", "psm", NULL };
 
 const param init_params[] = {
-    CHOICE(init_options, preset,      "auto", presets,   "whose initialisation where nothing else is said; auto: the architecture's"),
+    CHOICE(init_options, preset,      "auto", presets,
+           "whose initialisation where nothing else is said; auto: the architecture's"),
     REAL  (init_options, matrices,    "auto", 0, 100,    "std of linear maps; residual and head follow, unscaled"),
     REAL  (init_options, residual,    "auto", 0, 100,    "std of linear maps that add to the residual stream"),
     REAL  (init_options, embedding,   "auto", 0, 100,    "std of the token embedding; positions follow"),

@@ -22,7 +22,7 @@ typedef struct attention_head {
     bool    causal, add_q, add_kv;               // add_…: to the gradients there; else they are set
     float   scale;
     const float *q, *k, *v, *dy;
-    float  *y, *kept, *dq, *dk, *dv;             // kept [Tq, 2]: from forward to backward, or NULL; dq NULL, dk and dv NULL: not asked
+    float  *y, *kept, *dq, *dk, *dv;        // kept [Tq, 2]: from forward to backward, or NULL; dq NULL, dk and dv NULL: not asked
     int64_t window;                              // positions that a query sees; 0: all before it
     float   slope;                               // taken from a score, before scaling, for each position of distance
     void  (*draw)(void *dropped, int64_t n, float *multiplier);      // of the next query's probabilities; NULL: none
@@ -91,8 +91,8 @@ typedef struct linear_attention_head {
     X(void,   adamw,          (float *p, float *m, float *v, const float *grad, int64_t n, const adamw_step *)) \
     X(double, sum_squares,    (const float *x, int64_t n)) \
     /* op(A)·op(B), or bias + …, or C + … where `add`; as gemm() of nn/gemm.h. bias [N] or NULL */ \
-    X(void,   gemm,           (bool ta, bool tb, int64_t M, int64_t N, int64_t K, const float *A, int64_t lda, const float *B, int64_t ldb, \
-                               const float *bias, bool add, float *C, int64_t ldc)) \
+    X(void,   gemm,           (bool ta, bool tb, int64_t M, int64_t N, int64_t K, const float *A, int64_t lda, const float *B, \
+                               int64_t ldb, const float *bias, bool add, float *C, int64_t ldc)) \
 
 #define KERNEL_POINTER_(result, name, arguments) result (*name) arguments;
 typedef struct kernels { KERNELS(KERNEL_POINTER_) } kernels;

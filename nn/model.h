@@ -26,7 +26,7 @@ typedef struct init_options {
     int    preset;
     double matrices, residual, embedding, positions, states, head, convolution;    // std; AUTO_REAL: as the preset has it
 } init_options;
-extern const param init_params[];               // `matrices` given: residual and head follow it; `embedding` given: positions follow it
+extern const param init_params[];         // `matrices` given: residual and head follow it; `embedding` given: positions follow it
 
 typedef struct weight {
     const char *name;                           // "layers.0.mixer.qkv.weight"
@@ -54,5 +54,5 @@ tensor *model_weight_own(model *, const char *name, int rank, const int64_t *dim
 void    model_close(model *);                                                      // allocates the buffers, all zero
 void    model_init(model *, const init_options *, uint64_t seed);                  // weight by weight, addressed by (seed, name)
 weight *model_find(const model *, const char *name);                               // NULL where there is none
-void    model_copy(model *, const char *from_prefix, const char *to_prefix);       // data and moments of every weight under a prefix
+void    model_copy(model *, const char *from_prefix, const char *to_prefix);    // data and moments of every weight under a prefix
 void    model_clear_grad(model *);

@@ -43,10 +43,11 @@ struct op {
                                                                        // an output left at rank 0 is not made (out[i] NULL)
     size_t (*saved_bytes)(const node *);                               // NULL: none
     void   (*forward [BACKENDS])(const node *, const team *);
-    void   (*backward[BACKENDS])(const node *, const team *);          // grad += …; skips inputs whose grad is NULL; NULL: not differentiable
+    // grad += …; skips inputs whose grad is NULL; NULL: not differentiable
+    void   (*backward[BACKENDS])(const node *, const team *);
     bool   first[BACKENDS];             // backward itself asks tensor_reach of its inputs and sets instead of adding, and looks
                                         // at `reached` of its outputs; else inputs and unused outputs come cleared
-    double (*flops)      (const node *);                               // useful multiply-adds × 2 of the forward pass; NULL: not counted
+    double (*flops)      (const node *);                        // useful multiply-adds × 2 of the forward pass; NULL: not counted
     const op_case *cases;
     int            n_cases;             // a test fails an op without cases
     double         tolerance;           // of the CPU kernel against REFERENCE, relative; 0 means 1e-5

@@ -31,7 +31,7 @@ static bool adamw_check(const void *options, mark at, diag *d)
 // What all elements of a step have in common.
 typedef struct adamw_job {
     const model *m;
-    real scale, beta1, beta2, size, root, eps, shrink;      // size: rate/(1−β1^s), root: 1/√(1−β2^s), shrink: 1 − rate·weight_decay
+    real scale, beta1, beta2, size, root, eps, shrink;    // size: rate/(1−β1^s), root: 1/√(1−β2^s), shrink: 1 − rate·weight_decay
 } adamw_job;
 
 static void adamw_range(const adamw_job *j, int64_t from, int64_t to, real shrink)

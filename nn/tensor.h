@@ -33,7 +33,8 @@ void tensor_set_shape(tensor *, tensor_type, int rank, const int64_t *dim);
 tensor *tensor_new(arena *, tensor_type, int rank, const int64_t *dim);
 #define tensor_real(arena_, ...)       tensor_new(arena_, REAL_TENSOR, TENSOR_DIMS_(__VA_ARGS__))     // tensor_real(a, B, T, D)
 #define tensor_index(arena_, ...)      tensor_new(arena_, INDEX_TENSOR, TENSOR_DIMS_(__VA_ARGS__))
-#define tensor_reshape(arena_, x, ...) tensor_view(arena_, x, TENSOR_DIMS_(__VA_ARGS__))               // same data and gradient, other dimensions
+// The same data and gradient, other dimensions.
+#define tensor_reshape(arena_, x, ...) tensor_view(arena_, x, TENSOR_DIMS_(__VA_ARGS__))
 #define TENSOR_DIMS_(...) (int)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)), (const int64_t[]){__VA_ARGS__}
 tensor *tensor_view(arena *, tensor *, int rank, const int64_t *dim);
 

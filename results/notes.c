@@ -114,8 +114,8 @@ static void note_external(FILE *f, const summary *s, table_format format)
     for (int i = 0; i < s->n_models; i++)
         any |= s->models[i].external;
     if (any)
-        note(f, format, "(external): trained by another program, its predictions for test examples of this generator scored here. Its trained "
-             "length is what it was said to be; loss, steps, parameters and overlap are not known.");
+        note(f, format, "(external): trained by another program, its predictions for test examples of this generator scored "
+             "here. Its trained length is what it was said to be; loss, steps, parameters and overlap are not known.");
 }
 
 static void note_rule(FILE *f, const summary *s, table_format format)

@@ -62,31 +62,6 @@ interval clustered_interval(const error_counts *c, double z)
 
 // ---- quantiles of distributions
 
-// By bisection: exact to rounding, and no table of coefficients to trust.
-static double invert(double (*below)(double x, double parameter), double parameter, double p)
-{
-    double low = -1, high = 1;
-    while (below(low, parameter) > p)
-        low *= 2;
-    while (below(high, parameter) < p)
-        high *= 2;
-    for (int i = 0; i < 200 && low < high; i++) {
-        const double middle = low + (high - low) / 2;
-        if (middle <= low || middle >= high)
-            break;
-        *(below(middle, parameter) < p ? &low : &high) = middle;
-    }
-    return low + (high - low) / 2;
-}
-
-static double normal_below2(double x, double unused) { return normal_below(x); }
-
-double normal_quantile(double p)
-{
-    CHECK(p > 0 && p < 1, "a quantile at p = %g", p);
-    return p < 0.5 ? invert(normal_below2, 0, p) : -invert(normal_below2, 0, 1 - p);      // the lower tail has the digits
-}
-
 // Regularised incomplete beta I_x(a, b) by its continued fraction (Lentz), DLMF 8.17.22; it converges fast for
 // x < (a + 1)/(a + b + 2).
 static double beta_below(double x, double a, double b)
@@ -123,10 +98,25 @@ static double t_below(double t, double degrees)
     return t < 0 ? tail : 1 - tail;
 }
 
+// The lower tail's, which has the digits. By bisection: exact to rounding, and no table of coefficients to trust.
+static double lower_quantile(double p, double degrees)
+{
+    double low = -1, high = 0;
+    while (t_below(low, degrees) > p)
+        low *= 2;
+    for (int i = 0; i < 200 && low < high; i++) {
+        const double middle = low + (high - low) / 2;
+        if (middle <= low || middle >= high)
+            break;
+        *(t_below(middle, degrees) < p ? &low : &high) = middle;
+    }
+    return low + (high - low) / 2;
+}
+
 double t_quantile(double p, double degrees)
 {
     CHECK(p > 0 && p < 1 && degrees > 0, "a quantile at p = %g with %g degrees of freedom", p, degrees);
-    return p < 0.5 ? invert(t_below, degrees, p) : -invert(t_below, degrees, 1 - p);
+    return p < 0.5 ? lower_quantile(p, degrees) : -lower_quantile(1 - p, degrees);
 }
 
 // ---- over seeds

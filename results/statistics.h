@@ -32,8 +32,7 @@ typedef struct error_counts {
 enum { CLUSTERED_FAILURES = 20 };
 interval clustered_interval(const error_counts *, double z);
 
-double normal_quantile(double p);                       // inverse of the standard normal's distribution function
-double t_quantile(double p, double degrees);            // inverse of Student's; degrees of freedom > 0
+double t_quantile(double p, double degrees);            // inverse of Student's distribution function; degrees of freedom > 0
 
 // Over seeds. The arrays are not changed; infinities are allowed (a diverged run) and sort last. NaN is not.
 double   mean_of(const double *x, int n);

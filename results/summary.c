@@ -12,14 +12,6 @@ const int summary_reach[REACHES] = { 1, 2, 4, 10 };
 
 static const double NONE = NAN;
 
-int metric_find(const char *name)
-{
-    for (int i = 0; i < METRICS; i++)
-        if (strcmp(metric_names[i], name) == 0)
-            return i;
-    return -1;
-}
-
 // ---- one run, from its JSON
 
 static double *read_reals(const json_t *array, int *n, arena *a)
@@ -207,7 +199,8 @@ void summary_add(summary *s, const summary_cell *cell)
     *r = (run_summary){ .id = arena_copy(a, cell->row ? cell->row->id : ""), .external = cell->external,
         .label = cell->external ? arena_text(a, "%s (external)", cell->label) : arena_copy(a, cell->label),
         .group = arena_copy(a, cell->group ? cell->group : ""),
-        .compared = arena_copy(a, cell->compared ? cell->compared : cell->group ? cell->group : ""), .reason = "", .seed = cell->seed, .state = state_of(cell->row),
+        .compared = arena_copy(a, cell->compared ? cell->compared : cell->group ? cell->group : ""), .reason = "",
+        .seed = cell->seed, .state = state_of(cell->row),
         .trained_length = cell->trained_length, .rule = cell->solved, .sequences = NONE, .chance = NONE, .horizon = { -1, false },
         .steps = -1, .steps_to_solve = -1, .stage_reached = -1, .novel_from = -1, .train_seconds = NONE,
         .tokens_per_second = NONE,
@@ -416,7 +409,8 @@ static model_summary *model_of(summary *s, const run_summary *r)
         if (strcmp(s->models[i].label, r->label) == 0 && strcmp(s->models[i].group, r->group) == 0)
             return &s->models[i];
     model_summary *m = &s->models[s->n_models++];
-    *m = (model_summary){ .label = r->label, .group = r->group, .compared = r->compared, .external = r->external, .trained_length = r->trained_length, .rule = r->rule };
+    *m = (model_summary){ .label = r->label, .group = r->group, .compared = r->compared, .external = r->external,
+                          .trained_length = r->trained_length, .rule = r->rule };
     m->runs = arena_take(s->arena, (size_t)s->n_runs * sizeof *m->runs);
     return m;
 }

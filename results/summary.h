@@ -12,7 +12,6 @@
 // What can be read off an evaluation at one length.
 typedef enum { TOKEN_ERROR, LAST_ERROR, SEQUENCE_ERROR, LOSS, METRICS } metric;
 extern const char *const metric_names[METRICS + 1];     // "token_error", "last_error", "sequence_error", "loss", NULL
-int metric_find(const char *name);                      // −1: none of them
 
 // DONE: evaluated. UNEVALUATED: trained, but without this evaluation. STARTED: a log, but nobody is at work on it.
 typedef enum { CELL_DONE, CELL_DIVERGED, CELL_FAILED, CELL_UNEVALUATED, CELL_RUNNING, CELL_STARTED, CELL_MISSING,
@@ -44,7 +43,7 @@ typedef struct length_counts {
     double       held_out, held_out_errors, before_held_out, before_held_out_errors;
 } length_counts;
 
-typedef struct slice_counts { const char *name; double chance; length_counts at; } slice_counts;      // another setting of the task
+typedef struct slice_counts { const char *name; double chance; length_counts at; } slice_counts;  // another setting of the task
 
 typedef struct run_summary {
     const char *id, *label, *group, *compared, *reason; // reason: of a failed or diverged run, else ""

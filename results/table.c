@@ -139,7 +139,8 @@ static const char *cell_error(const model_summary *m, const column *c, const lay
         if (!isnan(run_error(m->runs[i], l->metric, length)))
             of_one = run_interval(m->runs[i], l->metric, length);
     const char *text = spread_text(&s, of_one, l->arena);
-    return s.n && c->times < 0 && !(l->one_length && common_length(l, -1)) ? arena_text(l->arena, "%s at %d", text, length) : text;
+    const bool says_where = s.n && c->times < 0 && !(l->one_length && common_length(l, -1));
+    return says_where ? arena_text(l->arena, "%s at %d", text, length) : text;
 }
 
 static const char *cell_horizon(const model_summary *m, const column *c, const layout *l)

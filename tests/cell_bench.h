@@ -1,4 +1,5 @@
-// A cell with its data, network and workshop, as a cell's process has them, and whole trainings of it in a store of the test's own.
+// A cell with its data, network and workshop, as a cell's process has them, and whole trainings of it in a store of the
+// test's own.
 #pragma once
 #include "harness/train.h"
 

@@ -72,8 +72,8 @@ json_t *invented_evaluation(const invented *v)
     }
     return json_pack("{s:i, s:s, s:i, s:i, s:f, s:o, s:o, s:{s:i, s:o, s:o}}", "format", 1, "split", "test", "sequences",
         v->sequences, "evaluated_at", v->longest, "chance", CHANCE,
-                     "lengths", lengths, "slices", slices, "positions", "first", 1, "position_errors", position_errors, "first_errors",
-                         first_errors);
+                     "lengths", lengths, "slices", slices, "positions", "first", 1, "position_errors", position_errors,
+                     "first_errors", first_errors);
 }
 
 void invented_add(summary *s, const invented *v)

@@ -8,7 +8,7 @@
 #include <cmocka.h>
 #include "architectures/affine.h"
 #include "architectures/backbone.h"
-#include "harness/fixture.h"
+#include "tests/refused.h"
 
 enum { V = 7, B = 2, LONGEST = 70 };
 
@@ -159,17 +159,7 @@ static void mamba_starts_as_published(void **state)
     fixture_close(&f);
 }
 
-static void rejected(const char *entry, const char *message)
-{
-    fixture f = fixture_try(entry, V, V, 1);
-    char text[2048] = "";
-    FILE *to = fmemopen(text, sizeof text, "w");
-    diag_print(f.faults, to);
-    fclose(to);
-    if (f.network || !strstr(text, message))
-        fail_msg("%s: expected '%s', got '%s'", entry, message, text);
-    fixture_close(&f);
-}
+static void rejected(const char *entry, const char *message) { refused(entry, V, V, 1, message); }
 
 static void what_does_not_fit_is_said(void **state)
 {

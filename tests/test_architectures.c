@@ -9,6 +9,7 @@
 #include <cmocka.h>
 #include "architectures/scan.h"
 #include "harness/check.h"
+#include "tests/refused.h"
 
 enum { V = CHECK_SYMBOLS, B = 2 };
 
@@ -30,11 +31,14 @@ static const char *const others[] = {
     "{ name: gru, d_model: 12, norm: none, residual: false, loop: 2 }",
     "{ name: hybrid, d_model: 12, stack: [lstm, { mixer: attention, heads: 2, window: 5 }, gru], positions: alibi, loop: 2, "
         "mlp: swiglu }",
-    "{ name: mamba, d_model: 12 }", "{ name: mamba, d_model: 12, layers: 1, state: 3, expand: 3, conv: 1, dt_rank: 5, eigenvalues: [-1, 1] }",
+    "{ name: mamba, d_model: 12 }",
+    "{ name: mamba, d_model: 12, layers: 1, state: 3, expand: 3, conv: 1, dt_rank: 5, eigenvalues: [-1, 1] }",
     "{ name: mamba, d_model: 20, state: 1, expand: 1, conv: 2, mlp: gelu, norm: layer }",
-    "{ name: gla, d_model: 12, mlp_width: 9, heads: 3 }", "{ name: gla, d_model: 12, heads: 1, expand_k: 1, expand_v: 2, decay_rank: 3, mlp: none }",
+    "{ name: gla, d_model: 12, mlp_width: 9, heads: 3 }",
+    "{ name: gla, d_model: 12, heads: 1, expand_k: 1, expand_v: 2, decay_rank: 3, mlp: none }",
     "{ name: gla, d_model: 12, heads: 6, decay_divisor: 0.01, mlp: gelu, short_conv: 4 }",
-    "{ name: hybrid, d_model: 12, stack: [mamba, { mixer: gla, heads: 2 }, { mixer: attention, heads: 2 }], mlp: none, norm: rms }",
+    "{ name: hybrid, d_model: 12, stack: [mamba, { mixer: gla, heads: 2 }, { mixer: attention, heads: 2 }], mlp: none, "
+        "norm: rms }",
 };
 
 static const char *const psm_switches[] = {
@@ -144,8 +148,8 @@ static void defaults_are_the_published_form(void **state)
                         "{ d_model: 8, tie: false, head_bias: false, init: gpt2, layers: 2, norm: layer, norm_eps: 1e-5, "
                         "mlp: gelu, mlp_width: auto, positions: learned, max_length: 1024, rope_base: 10000, short_conv: 0, "
                         "residual: true, loop: 1, dropout: 0, heads: 4, window: 0 }");
-    assert_int_equal(network_init_options(f.network)->preset, INIT_GPT2);
-    assert_int_equal(network_init_options(p.network)->preset, INIT_PSM);
+    assert_int_equal(f.network->init.preset, INIT_GPT2);
+    assert_int_equal(p.network->init.preset, INIT_PSM);
     const object *used[4];
     assert_int_equal(f.network->architecture->versions(f.network->options, used, 4), 1);
     assert_string_equal(used[0]->name, "attention");
@@ -186,30 +190,18 @@ static void presets_keep_the_enums_order(void **state)
         assert_string_equal(ours[i], theirs[i]);
 }
 
-static void rejected(const char *entry, int outputs, int64_t tokens, const char *message)
-{
-    fixture f = fixture_try(entry, V, outputs, tokens);
-    char text[2048] = "";
-    FILE *to = fmemopen(text, sizeof text, "w");
-    diag_print(f.faults, to);
-    fclose(to);
-    if (f.network || !strstr(text, message))
-        fail_msg("%s: expected '%s', got '%s'", entry, message, text);
-    fixture_close(&f);
-}
-
 static void what_does_not_fit_is_said(void **state)
 {
-    rejected("{ name: transformer, d_model: 10, heads: 4 }", V, 1, "heads: 4 does not divide d_model: 10");
-    rejected("{ name: psm-softmax, d_model: 10, heads: 4 }", V, 1, "heads: 4 does not divide d_model: 10");
-    rejected("{ name: hybrid, d_model: 10, stack: [{ mixer: attention, heads: 3 }] }", V, 1, "heads: 3 does not divide");
-    rejected("{ name: hybrid, d_model: 10, stack: [] }", V, 1, "stack");
-    rejected("{ name: hybrid, d_model: 10, stack: [atention] }", V, 1, "did you mean 'attention'?");
-    rejected("{ name: transformer, d_model: 12, max_length: 16 }", V, 17, "write max_length: 17");
-    rejected("{ name: transformer, d_model: 12, tie: true }", V + 1, 1, "tie: true needs equal vocabularies");
-    rejected("{ name: psm-softmax, d_model: 12, shared: always, agg_layers: 2 }", V, 1,
+    refused("{ name: transformer, d_model: 10, heads: 4 }", V, V, 1, "heads: 4 does not divide d_model: 10");
+    refused("{ name: psm-softmax, d_model: 10, heads: 4 }", V, V, 1, "heads: 4 does not divide d_model: 10");
+    refused("{ name: hybrid, d_model: 10, stack: [{ mixer: attention, heads: 3 }] }", V, V, 1, "heads: 3 does not divide");
+    refused("{ name: hybrid, d_model: 10, stack: [] }", V, V, 1, "stack");
+    refused("{ name: hybrid, d_model: 10, stack: [atention] }", V, V, 1, "did you mean 'attention'?");
+    refused("{ name: transformer, d_model: 12, max_length: 16 }", V, V, 17, "write max_length: 17");
+    refused("{ name: transformer, d_model: 12, tie: true }", V, V + 1, 1, "tie: true needs equal vocabularies");
+    refused("{ name: psm-softmax, d_model: 12, shared: always, agg_layers: 2 }", V, V, 1,
              "as many agg_layers (2) as inf_layers (1)");
-    rejected("{ name: psm-softmax, heads: 3 }", V, 1, "'d_model' must be given");
+    refused("{ name: psm-softmax, heads: 3 }", V, V, 1, "'d_model' must be given");
     fixture f = fixture_try("{ name: transformer, d_model: 12, max_length: 16, positions: none }", V, V + 1, 1000);
     assert_non_null(f.network);
     fixture_close(&f);

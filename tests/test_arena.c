@@ -146,7 +146,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_pieces_are_aligned_and_cleared), cmocka_unit_test(test_counts_what_is_handed_out),
-        cmocka_unit_test(test_addresses_repeat), cmocka_unit_test(test_marks_nest), cmocka_unit_test(test_text), cmocka_unit_test(test_ends),
+        cmocka_unit_test(test_addresses_repeat), cmocka_unit_test(test_marks_nest), cmocka_unit_test(test_text),
+        cmocka_unit_test(test_ends),
     };
     return cmocka_run_group_tests_name("arena", tests, NULL, NULL);
 }

@@ -96,7 +96,8 @@ static void test_nearest(void **state)
     for (size_t i = 0; i < LEN(cases); i++) {
         const char *found = diag_nearest(cases[i].word, words, LEN(words));
         if (cases[i].nearest ? !found || strcmp(found, cases[i].nearest) : found != NULL)
-            fail_msg("'%s' → %s, not %s", cases[i].word, found ? found : "nothing", cases[i].nearest ? cases[i].nearest : "nothing");
+            fail_msg("'%s' → %s, not %s", cases[i].word, found ? found : "nothing",
+                     cases[i].nearest ? cases[i].nearest : "nothing");
     }
     static const char *const twins[] = { "beta1", "beta2" };
     assert_string_equal(diag_nearest("beta3", twins, 2), "beta1");      // a draw: the first
@@ -134,7 +135,8 @@ static void test_check_aborts_and_says_where(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_order_and_form), cmocka_unit_test(test_equal_reports_count_once), cmocka_unit_test(test_messages_stay_one_line),
+        cmocka_unit_test(test_order_and_form), cmocka_unit_test(test_equal_reports_count_once),
+        cmocka_unit_test(test_messages_stay_one_line),
         cmocka_unit_test(test_a_flood_ends), cmocka_unit_test(test_nearest), cmocka_unit_test(test_error_keeps_the_first),
         cmocka_unit_test(test_check_aborts_and_says_where),
     };

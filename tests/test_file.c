@@ -87,7 +87,8 @@ static void test_links_and_devices(void **state)
     assert_true(file_remove(link, &e) && file_remove(target, &e));
     assert_true(file_write("/dev/null", "x", 1, &e));
     assert_false(file_write("/dev/full", "x", 1, &e));
-    assert_string_equal(e.text, "cannot write /dev/full: No space left on device; nothing finished is lost: free some space and run the same command again");
+    assert_string_equal(e.text, "cannot write /dev/full: No space left on device; nothing finished is lost: free some space and "
+                                "run the same command again");
 }
 
 static void test_reasons(void **state)
@@ -95,7 +96,8 @@ static void test_reasons(void **state)
     static const struct { const char *path, *read, *write; } cases[] = {
         { "no/such", "cannot read %s: No such file or directory", "cannot write %s: No such file or directory" },
         { "", "cannot read %s: Is a directory", "cannot write %s: Is a directory" },
-        { "file/below", "cannot read %s: Not a directory; a part of the path is a file", "cannot write %s: Not a directory; a part of the path is a file" },
+        { "file/below", "cannot read %s: Not a directory; a part of the path is a file",
+          "cannot write %s: Not a directory; a part of the path is a file" },
     };
     error e = { "" };
     assert_true(file_write(in_folder("file"), "", 0, &e));
@@ -354,7 +356,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_write_and_read), cmocka_unit_test(test_links_and_devices), cmocka_unit_test(test_reasons),
-        cmocka_unit_test(test_reads_pipes), cmocka_unit_test(test_every_step_is_taken), cmocka_unit_test(test_a_failure_leaves_old_or_new),
+        cmocka_unit_test(test_reads_pipes), cmocka_unit_test(test_every_step_is_taken),
+        cmocka_unit_test(test_a_failure_leaves_old_or_new),
         cmocka_unit_test(test_a_kill_leaves_old_or_new), cmocka_unit_test(test_folders), cmocka_unit_test(test_log),
         cmocka_unit_test(test_log_drops_a_torn_line), cmocka_unit_test(test_log_on_a_full_disk), cmocka_unit_test(test_lock),
     };

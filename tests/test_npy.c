@@ -1,4 +1,5 @@
-// .npy: the header byte for byte as NumPy writes it, both types, both orders, three versions; no damaged file is believed or crashes.
+// .npy: the header byte for byte as NumPy writes it, both types, both orders, three versions; no damaged file is believed
+// or crashes.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -110,7 +111,8 @@ static void refuses(const char *message)
 static void test_refuses(void **state)
 {
     static const struct { const char *dict, *message; } cases[] = {
-        { "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }", "of type '<f4'; save ids, int32 or int64, as with .astype('int32') (of scores, the argmax)" },
+        { "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }",
+          "of type '<f4'; save ids, int32 or int64, as with .astype('int32') (of scores, the argmax)" },
         { "{'descr': '>i4', 'fortran_order': False, 'shape': (2, 3), }", "of type '>i4'" },
         { "{'descr': '|u1', 'fortran_order': False, 'shape': (2, 3), }", "of type '|u1'" },
         { "{'descr': [('a', '<i4')], 'fortran_order': False, 'shape': (2, 3), }", "records" },

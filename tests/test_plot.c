@@ -452,7 +452,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_every_format_and_option), TEST(test_words), TEST(test_panels_have_room), TEST(test_panels),
-        TEST(test_trained_marks), TEST(test_slices), TEST(test_trained), TEST(test_terminal), TEST(test_terminal_panels), TEST(test_nothing_to_draw),
+        TEST(test_trained_marks), TEST(test_slices), TEST(test_trained), TEST(test_terminal), TEST(test_terminal_panels),
+        TEST(test_nothing_to_draw),
         TEST(test_gnuplot_in_trouble), TEST(test_gnuplot_missing), TEST(test_full_disk), TEST(test_format_of),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

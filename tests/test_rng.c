@@ -127,7 +127,8 @@ static void test_hash_bytes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_equals_numpy), cmocka_unit_test(test_below), cmocka_unit_test(test_below_has_no_bias), cmocka_unit_test(test_unit),
+        cmocka_unit_test(test_equals_numpy), cmocka_unit_test(test_below), cmocka_unit_test(test_below_has_no_bias),
+        cmocka_unit_test(test_unit),
         cmocka_unit_test(test_normal), cmocka_unit_test(test_neighbouring_addresses_differ), cmocka_unit_test(test_hash_bytes),
     };
     return cmocka_run_group_tests_name("rng", tests, NULL, NULL);

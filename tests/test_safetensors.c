@@ -67,7 +67,8 @@ static void test_reads_back(void **state)
     assert_int_equal(s.n, 0);
 }
 
-// The form that the format asks for: header padded with spaces to 8, offsets rising without gaps, arrays aligned to their elements.
+// The form that the format asks for: header padded with spaces to 8, offsets rising without gaps, arrays aligned to their
+// elements.
 static void test_form(void **state)
 {
     error e = { "" };
@@ -133,7 +134,8 @@ static void test_refusals(void **state)
         { "{\"x\":{" ENTRY("F32", "[1]", "[4,8]") "}}", 8, "'x' does not begin where the array before it ends" },
         { "{\"x\":{" ENTRY("F32", "[1]", "[0,4]") "},\"y\":{" ENTRY("F32", "[1]", "[0,4]") "}}", 4, "'y' does not begin where" },
         { "{\"x\":{" ENTRY("F32", "[2]", "[0,8]") "},\"y\":{" ENTRY("F32", "[1]", "[4,8]") "}}", 8, "'y' does not begin where" },
-        { "{\"x\":{" ENTRY("F32", "[1]", "[0,4]") "},\"y\":{" ENTRY("F32", "[1]", "[8,12]") "}}", 12, "'y' does not begin where" },
+        { "{\"x\":{" ENTRY("F32", "[1]", "[0,4]") "},\"y\":{" ENTRY("F32", "[1]", "[8,12]") "}}", 12,
+          "'y' does not begin where" },
         { "{\"x\":{" ENTRY("F32", "[1]", "[0,4]") "}}", 9, "5 bytes belong to no array" },
         { "{\"x\":{" ENTRY("F32", "[1]", "[0,4]") "},\"x\":{" ENTRY("F32", "[1]", "[4,8]") "}}", 8, "duplicate object key" },
         { "{\"__metadata__\":[]}", 0, "__metadata__ is not a map" },

@@ -38,14 +38,19 @@ static sweep *load(const char *text)
 static const struct { const char *text, *id; } identities[] = {
     { HEAD TRAIN MODEL, "word-problem.transformer.s0.bf12c558feba7d97" },
     { HEAD TRAIN "seeds: [7]\n" MODEL, "word-problem.transformer.s7.bf088358feb1b8ec" },
-    { HEAD "train: { lengths: [2, 4], advance: { steps: 5 }, steps: 10 }\n" MODEL, "word-problem.transformer.s0.8b2e8e1d7579f50d" },
+    { HEAD "train: { lengths: [2, 4], advance: { steps: 5 }, steps: 10 }\n" MODEL,
+      "word-problem.transformer.s0.8b2e8e1d7579f50d" },
     { HEAD "train: { lengths: { uniform: [2, 4] }, steps: 10 }\n" MODEL, "word-problem.transformer.s0.8c6cced27e468d31" },
-    { HEAD "train: { stages: [{ lengths: { 4: 8, 8: 4 }, advance: { steps: 5 } }, { lengths: 8 }], steps: 10 }\n" MODEL, "word-problem.transformer.s0.246afdf46bdcf8a7" },
-    { HEAD "train: { lengths: 4, steps: 10, optimizer: { name: adamw, lr: 3.0e-3 }, schedule: { name: cosine, warmup: 5 } }\n" MODEL, "word-problem.transformer.s0.23899e93d257eee0" },
+    { HEAD "train: { stages: [{ lengths: { 4: 8, 8: 4 }, advance: { steps: 5 } }, { lengths: 8 }], steps: 10 }\n" MODEL,
+      "word-problem.transformer.s0.246afdf46bdcf8a7" },
+    { HEAD "train: { lengths: 4, steps: 10, optimizer: { name: adamw, lr: 3.0e-3 }, "
+      "schedule: { name: cosine, warmup: 5 } }\n" MODEL, "word-problem.transformer.s0.23899e93d257eee0" },
     { HEAD TRAIN "init: { matrices: 0.1 }\n" MODEL, "word-problem.transformer.s0.57a4df89f67f3f2e" },
-    { HEAD TRAIN "models: [{ name: transformer, d_model: 8, positions: none, layers: 3, heads: 2 }]\n", "word-problem.transformer.s0.b27217d2853be3ed" },
+    { HEAD TRAIN "models: [{ name: transformer, d_model: 8, positions: none, layers: 3, heads: 2 }]\n",
+      "word-problem.transformer.s0.b27217d2853be3ed" },
     { HEAD TRAIN "models: [{ name: psm-softmax, d_model: 8, chunk: 2 }]\n", "word-problem.psm-softmax.s0.db09d4174cf1464c" },
-    { HEAD TRAIN "models: [{ name: hybrid, d_model: 8, stack: [attention, { mixer: attention, heads: 2 }] }]\n", "word-problem.hybrid.s0.323d60d91b83c394" },
+    { HEAD TRAIN "models: [{ name: hybrid, d_model: 8, stack: [attention, { mixer: attention, heads: 2 }] }]\n",
+      "word-problem.hybrid.s0.323d60d91b83c394" },
 };
 
 static void keeps_identities(void **state)
@@ -94,7 +99,8 @@ static void expands(void **state)
     assert_int_equal(s->variant[0].options.train.steps, 10);
     assert_int_equal(s->variant[5].options.train.steps, 20);
     assert_string_equal(s->variant[5].point, "train.optimizer.lr=0.002 models.b.layers=2");
-    const sweep *named = load(HEAD TRAIN "models: [{ name: transformer, d_model: 8 }]\ngrid: { train.lengths: { short: 4, long: { uniform: [4, 9] } } }\n");
+    const sweep *named = load(HEAD TRAIN "models: [{ name: transformer, d_model: 8 }]\n"
+                                         "grid: { train.lengths: { short: 4, long: { uniform: [4, 9] } } }\n");
     assert_int_equal(named->n_variants, 2);
     assert_string_equal(named->variant[1].point, "train.lengths=long");
     assert_int_equal(named->variant[1].options.train.lengths.which, LENGTHS_UNIFORM);
@@ -110,8 +116,9 @@ static void hands_out_init(void **state)
                           "  - { name: transformer, label: with, d_model: 8, with: { init.matrices: 0.4 } }\n"
                           "grid: { init.embedding: [0.01, 0.02] }\n");
     assert_int_equal(s->n, 6);
-    static const char *const text[] = { "init: { matrices: 0.1, embedding: 0.01 }", "init: { matrices: 0.1, embedding: 0.02 }", "init: { matrices: 0.3 }",
-                                        "init: { matrices: 0.3 }", "init: { matrices: 0.4, embedding: 0.01 }", "init: { matrices: 0.4, embedding: 0.02 }" };
+    static const char *const text[] = { "init: { matrices: 0.1, embedding: 0.01 }", "init: { matrices: 0.1, embedding: 0.02 }",
+                                        "init: { matrices: 0.3 }", "init: { matrices: 0.3 }",
+                                        "init: { matrices: 0.4, embedding: 0.01 }", "init: { matrices: 0.4, embedding: 0.02 }" };
     for (int i = 0; i < 6; i++)
         if (!strstr(s->cell[i].config, text[i])) fail_msg("cell %d has no %s:\n%s", i, text[i], s->cell[i].config);
 }
@@ -143,7 +150,8 @@ static void orders_stages_and_lengths(void **state)
     assert_int_equal(stages[0].steps, 5);
     assert_int_equal(train_longest(&o->train), 8);
     assert_int_equal(solved_length(o), 8);
-    o = &load("sweep: t\ntask: { name: word-problem, group: S3 }\nevaluate: { lengths: [9, 3, 9, 5] }\n" TRAIN MODEL)->variant[0].options;
+    o = &load("sweep: t\ntask: { name: word-problem, group: S3 }\nevaluate: { lengths: [9, 3, 9, 5] }\n" TRAIN MODEL)
+             ->variant[0].options;
     assert_int_equal(evaluate_lengths(&o->evaluate, memory, &lengths), 3);
     assert_int_equal(lengths[0], 3);
     assert_int_equal(lengths[2], 9);
@@ -153,7 +161,8 @@ int main(void)
 {
     memory = arena_new();
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(keeps_identities), cmocka_unit_test(names_only_what_is_trained), cmocka_unit_test(expands), cmocka_unit_test(hands_out_init),
+        cmocka_unit_test(keeps_identities), cmocka_unit_test(names_only_what_is_trained), cmocka_unit_test(expands),
+        cmocka_unit_test(hands_out_init),
         cmocka_unit_test(reads_back_what_it_wrote), cmocka_unit_test(orders_stages_and_lengths),
     };
     const int failed = cmocka_run_group_tests(tests, NULL, NULL);

@@ -410,7 +410,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_summary_of_a_store), TEST(test_table_of_a_store), TEST(test_over_seeds), TEST(test_notes),
             TEST(test_columns_line_up),
-        TEST(test_external), TEST(test_other_formats), TEST(test_export), TEST(test_held_out), TEST(test_groups_and_lengths), TEST(test_empty), TEST(test_strange_files),
+        TEST(test_external), TEST(test_other_formats), TEST(test_export), TEST(test_held_out), TEST(test_groups_and_lengths),
+        TEST(test_empty), TEST(test_strange_files),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -15,10 +15,12 @@ enum { CONFIGURATIONS = 60, LONGEST = 70, ROOM = 8192 };
 // Values for what a table leaves open: texts and alternatives.
 static const struct { const char *task, *option, *values[8]; } given[] = {
     { "word-problem", "group",      { "S3", "S5", "A4", "A5", "Z7", "Z300", "A4xZ5", "S6" } },
-    { "word-problem", "symbols",    { "all", "generators", "transpositions", "{ moves: 3 }", "[0, 1, 2]", "all", "generators", "{ moves: 5 }" } },
+    { "word-problem", "symbols",    { "all", "generators", "transpositions", "{ moves: 3 }", "[0, 1, 2]", "all", "generators",
+                                      "{ moves: 5 }" } },
     { "automaton",    "definition", { "{ symbols: [a], states: [p, q], start: p, next: [[q], [p]], output: [0, 1] }",
                                       "{ symbols: [a, b], states: [p, q], start: q, next: [[q, p], [p, q]], output: [3, 1] }",
-                                      "{ symbols: [a, b, c], states: [p, q], start: q, next: [[q, p, p], [p, q, p]], output: [0, 1] }" } } };
+                                      "{ symbols: [a, b, c], states: [p, q], start: q, next: [[q, p, p], [p, q, p]], "
+                                      "output: [0, 1] }" } } };
 
 static const char *given_value(const char *task, const char *option, rng *r)
 {

@@ -66,6 +66,7 @@ static void test_sums_in_a_fixed_order(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_pieces_cover_the_range), cmocka_unit_test(test_sums_in_a_fixed_order) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_pieces_cover_the_range),
+                                        cmocka_unit_test(test_sums_in_a_fixed_order) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

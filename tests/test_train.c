@@ -114,7 +114,8 @@ static void trains_and_validates_on_their_splits(void **state)
     const model *m = &b.setup.network->model;
     assert_memory_equal(m->data, by_hand.setup.network->model.data, (size_t)m->size * sizeof(real));
     evaluation e;
-    assert_true(evaluate(&e, by_hand.setup.network, &by_hand.setup.data.base, SPLIT_VALIDATION, (const int[]){ 6 }, 1, 50, &by_hand.shop));
+    assert_true(evaluate(&e, by_hand.setup.network, &by_hand.setup.data.base, SPLIT_VALIDATION, (const int[]){ 6 }, 1, 50,
+                         &by_hand.shop));
     json_t *log = log_in("splits", &b);
     assert_true(json_int_at(last_line(log, "validation"), "step", 0) == 20);
     assert_true(json_real_at(last_line(log, "validation"), "token_error") == evaluation_error(&e, 6));
@@ -188,7 +189,8 @@ static void interrupted_is_uninterrupted(void **state)
     static const char *const text =
         "{ sweep: t, task: { name: word-problem, group: Z2 }, train: { stages: [{ lengths: { uniform: [2, 5] }, "
         "advance: { steps: 12 } }, { lengths: { 1: 8, 2: 4 }, advance: { training_error_below: 0.08, average: 0.8, every: 5 } }, "
-        "{ lengths: 5 }], steps: 90, optimizer: { lr: 0.01 }, schedule: { name: cosine, warmup: 5 } }, validate: { every: 30, examples: 16 }, "
+        "{ lengths: 5 }], steps: 90, optimizer: { lr: 0.01 }, schedule: { name: cosine, warmup: 5 } }, validate: { every: 30, "
+        "examples: 16 }, "
         "evaluate: { lengths: 6 }, model: { name: psm-softmax, d_model: 8, heads: 2, dropout: 0.1, shared: until-last-stage } }";
     bench whole = open_bench_of(text, 1);
     assert_int_equal(train_in("whole", &whole, NULL, NULL), TRAIN_DONE);
@@ -267,8 +269,10 @@ static void stages_have_settings_of_their_own(void **state)
 // Segments come by their shares, the same ones whenever they are asked for.
 static void segments_come_by_their_shares(void **state)
 {
-    bench b = open_bench_of("{ sweep: t, task: { name: mqar, vocabulary: 32, pairs: 4 }, train: { stages: [{ segments: [{ length: 16, "
-                            "share: 3 }, { length: 24, batch: 4, task: { pairs: 2 } }, { length: 32, share: 0 }] }], steps: 9, batch: 8 }, "
+    bench b = open_bench_of("{ sweep: t, task: { name: mqar, vocabulary: 32, pairs: 4 }, train: { stages: [{ segments: [{ "
+                            "length: 16, "
+                            "share: 3 }, { length: 24, batch: 4, task: { pairs: 2 } }, { length: 32, share: 0 }] }], steps: 9, "
+                            "batch: 8 }, "
                             "evaluate: { lengths: 16 }, model: { name: transformer, d_model: 8, heads: 2 } }", 1);
     stage *stages;
     assert_int_equal(train_stages(&b.cell->variant->options.train, b.shop.life, &stages), 1);
@@ -289,7 +293,8 @@ static void segments_come_by_their_shares(void **state)
 static void a_finite_set_comes_again(void **state)
 {
     static const char *const text =
-        "{ sweep: t, task: { name: word-problem, group: S3 }, train: { lengths: { uniform: [2, 9] }, examples: 26, steps: 8, batch: 8, "
+        "{ sweep: t, task: { name: word-problem, group: S3 }, train: { lengths: { uniform: [2, 9] }, examples: 26, steps: 8, "
+        "batch: 8, "
         "optimizer: { lr: 0.01 } }, evaluate: { lengths: 6 }, model: { name: transformer, d_model: 8, heads: 2 } }";
     bench b = open_bench_of(text, 1), by_hand = open_bench_of(text, 1);
     assert_int_equal(train_in("finite", &b, NULL, NULL), TRAIN_DONE);
@@ -297,7 +302,8 @@ static void a_finite_set_comes_again(void **state)
     train_stages(&b.cell->variant->options.train, b.shop.life, &stages);
     assert_int_equal(stage_epoch(stages, &b.setup.data, 26), 3);
     for (int step = 0; step < 8; step++)
-        step_by_hand(&by_hand, step, &b.setup.data.base, stage_segment(stages, &b.setup.data, step % 3, step % 3).length, step % 3 * 8, 8);
+        step_by_hand(&by_hand, step, &b.setup.data.base, stage_segment(stages, &b.setup.data, step % 3, step % 3).length,
+                     step % 3 * 8, 8);
     same_weights(&b, &by_hand);
     assert_true(train_distinct(&b.cell->variant->options.train, 64) == 26);
     close_bench(&by_hand);
@@ -307,7 +313,8 @@ static void a_finite_set_comes_again(void **state)
 // Of a range, the lengths that the task knows: an expression has an odd number of symbols.
 static void draws_lengths_that_there_are(void **state)
 {
-    bench b = open_bench_of("{ sweep: t, task: modular-arithmetic, train: { lengths: { uniform: [3, 39] }, steps: 1 }, evaluate: { lengths: 5 }, "
+    bench b = open_bench_of("{ sweep: t, task: modular-arithmetic, train: { lengths: { uniform: [3, 39] }, steps: 1 }, evaluate: "
+                            "{ lengths: 5 }, "
                             "model: { name: gru, d_model: 8 } }", 1);
     stage *stages;
     train_stages(&b.cell->variant->options.train, b.shop.life, &stages);

@@ -58,7 +58,8 @@ static void lengths(void **state)
 {
     arena *a = arena_new();
     char why[128] = "";
-    const dataset all = open_task("word-problem", "{ group: S5 }", a), part = open_task("word-problem", "{ group: S5, scored: all-but-last }", a);
+    const dataset all = open_task("word-problem", "{ group: S5 }", a),
+        part = open_task("word-problem", "{ group: S5, scored: all-but-last }", a);
     assert_true(all.task->fits(all.self, 1, why, sizeof why) && !*why);
     assert_false(all.task->fits(all.self, 0, why, sizeof why));
     assert_string_equal(why, "scored: all needs at least 1 symbol");
@@ -168,7 +169,8 @@ static void overlap(void **state)
 {
     const double draws = 6000 * 128;
     arena *a = arena_new();
-    const dataset data = open_task("word-problem", "{ group: S5 }", a), few = open_task("word-problem", "{ group: S3, scored: all-but-last }", a);
+    const dataset data = open_task("word-problem", "{ group: S5 }", a),
+        few = open_task("word-problem", "{ group: S3, scored: all-but-last }", a);
     assert_true(dataset_overlap(&data, 2, draws) > 0.9999999);
     assert_true(fabs(dataset_overlap(&data, 3, draws) - 0.3588) < 1e-4);
     assert_true(fabs(dataset_overlap(&data, 4, draws) - 0.003697) < 1e-6);

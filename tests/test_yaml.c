@@ -78,7 +78,8 @@ static void test_tree_and_places(void **state)
     assert_true(yaml_is_null(yaml_get(t, "empty")));
     assert_false(yaml_is_null(yaml_get(t, "sweep")));
     assert_ptr_equal(yaml_at(t, ""), t);
-    static const char *const absent[] = { "trains", "train.x", "seeds.2", "seeds.x", "seeds.-1", "sweep.x", "models.1.name.x", "train..lengths" };
+    static const char *const absent[] = { "trains", "train.x", "seeds.2", "seeds.x", "seeds.-1", "sweep.x", "models.1.name.x",
+                                          "train..lengths" };
     for (size_t i = 0; i < LEN(absent); i++) assert_null(yaml_at(t, absent[i]));
     assert_null(yaml_get(yaml_get(t, "seeds"), "0"));
     assert_null(yaml_get(NULL, "x"));
@@ -92,8 +93,10 @@ static void test_refusals(void **state)
         { "---\n", "x.yaml: error: nothing to read; write at least one 'key: value'\n" },
         { "a: &x 1\nb: *x\n", "x.yaml:1:4: error: anchors ('&x') are not read; write the value out where it is needed\n"
                               "x.yaml:2:4: error: aliases ('*x') are not read; write the value out\n" },
-        { "a: &m { b: 1 }\nc: &l [1]\n", "x.yaml:1:4: error: anchors ('&m') are not read; write the value out where it is needed\n"
-                                         "x.yaml:2:4: error: anchors ('&l') are not read; write the value out where it is needed\n" },
+        { "a: &m { b: 1 }\nc: &l [1]\n",
+          "x.yaml:1:4: error: anchors ('&m') are not read; write the value out where it is needed\n"
+                                         "x.yaml:2:4: error: anchors ('&l') are not read; write the value out where it is "
+                                         "needed\n" },
         { "a: !!int 3\nb: !mine [1]\nc: ! x\n", "x.yaml:1:4: error: tags ('tag:yaml.org,2002:int') are not read; leave it out\n"
                                               "x.yaml:2:4: error: tags ('!mine') are not read; leave it out\n"
                                               "x.yaml:3:4: error: tags ('!') are not read; leave it out\n" },
@@ -101,21 +104,33 @@ static void test_refusals(void **state)
         { "a: 1\n---\nb: 2\n", "x.yaml:2:1: error: a second document begins here; write one file for each\n" },
         { "lr: 1\nb: 2\nlr: 3\n'lr': 4\n", "x.yaml:3:1: error: 'lr' is given a second time, first in 1:1; keep one of them\n"
                                           "x.yaml:4:1: error: 'lr' is given a second time, first in 1:1; keep one of them\n" },
-        { "m: { a: 1, b: { a: 1, a: 2 } }\n", "x.yaml:1:23: error: 'a' is given a second time, first in 1:17; keep one of them\n" },
+        { "m: { a: 1, b: { a: 1, a: 2 } }\n",
+          "x.yaml:1:23: error: 'a' is given a second time, first in 1:17; keep one of them\n" },
         { "? [1, 2]\n: 3\n", "x.yaml:1:3: error: a key is a word or a number, not a list\n" },
         { "{ { a: 1 }: 3 }\n", "x.yaml:1:3: error: a key is a word or a number, not a map\n" },
         { "'': 3\n", "x.yaml:1:1: error: a key is missing before ':'\n" },
         { "a: \"x\\0y\"\n", "x.yaml:1:4: error: a text with a zero byte; remove the '\\0'\n" },
-        { "a: 1\n\tb: 2\n", "x.yaml:2:1: error: not YAML: found a tab character that violates indentation (while scanning a plain scalar that begins in line 1); indent with spaces, not tabs\n" },
-        { "a: @x\n", "x.yaml:1:4: error: not YAML: found character that cannot start any token (while scanning for the next token that begins in line 1); indent with spaces, not tabs, and quote a text that begins with @, ` or %\n" },
-        { "a: b: 2\n", "x.yaml:1:5: error: not YAML: mapping values are not allowed in this context; write one 'key: value' a line, and quote a text that holds ': '\n" },
-        { "a: 1\n b: 2\n", "x.yaml:2:3: error: not YAML: mapping values are not allowed in this context; write one 'key: value' a line, and quote a text that holds ': '\n" },
-        { "a: [1, 2\nb: 3\n", "x.yaml:2:2: error: not YAML: did not find expected ',' or ']' (while parsing a flow sequence that begins in line 1); separate entries with commas and close the list with ]\n" },
-        { "a: { x: 1\n", "x.yaml:2:1: error: not YAML: did not find expected ',' or '}' (while parsing a flow mapping that begins in line 1); separate entries with commas and close the map with }\n" },
-        { "a: 'x\n", "x.yaml:2:1: error: not YAML: found unexpected end of stream (while scanning a quoted scalar that begins in line 1); close the quote that was opened\n" },
-        { "a\nb: 1\n", "x.yaml:2:2: error: not YAML: mapping values are not allowed in this context; write one 'key: value' a line, and quote a text that holds ': '\n" },
-        { "a: 1\nb\n", "x.yaml:3:1: error: not YAML: could not find expected ':' (while scanning a simple key that begins in line 2); write 'key: value', with a space after the colon\n" },
-        { "a: *\n", "x.yaml:1:5: error: not YAML: did not find expected alphabetic or numeric character (while scanning an alias that begins in line 1); quote a text that begins with & or *\n" },
+        { "a: 1\n\tb: 2\n", "x.yaml:2:1: error: not YAML: found a tab character that violates indentation (while scanning a "
+                            "plain scalar that begins in line 1); indent with spaces, not tabs\n" },
+        { "a: @x\n",
+          "x.yaml:1:4: error: not YAML: found character that cannot start any token (while scanning for the next token that "
+          "begins in line 1); indent with spaces, not tabs, and quote a text that begins with @, ` or %\n" },
+        { "a: b: 2\n", "x.yaml:1:5: error: not YAML: mapping values are not allowed in this context; write one 'key: value' a "
+                       "line, and quote a text that holds ': '\n" },
+        { "a: 1\n b: 2\n", "x.yaml:2:3: error: not YAML: mapping values are not allowed in this context; write one 'key: value' "
+                           "a line, and quote a text that holds ': '\n" },
+        { "a: [1, 2\nb: 3\n", "x.yaml:2:2: error: not YAML: did not find expected ',' or ']' (while parsing a flow sequence that "
+                              "begins in line 1); separate entries with commas and close the list with ]\n" },
+        { "a: { x: 1\n", "x.yaml:2:1: error: not YAML: did not find expected ',' or '}' (while parsing a flow mapping that "
+                         "begins in line 1); separate entries with commas and close the map with }\n" },
+        { "a: 'x\n", "x.yaml:2:1: error: not YAML: found unexpected end of stream (while scanning a quoted scalar that begins in "
+                     "line 1); close the quote that was opened\n" },
+        { "a\nb: 1\n", "x.yaml:2:2: error: not YAML: mapping values are not allowed in this context; write one 'key: value' a "
+                       "line, and quote a text that holds ': '\n" },
+        { "a: 1\nb\n", "x.yaml:3:1: error: not YAML: could not find expected ':' (while scanning a simple key that begins in "
+                       "line 2); write 'key: value', with a space after the colon\n" },
+        { "a: *\n", "x.yaml:1:5: error: not YAML: did not find expected alphabetic or numeric character (while scanning an alias "
+                    "that begins in line 1); quote a text that begins with & or *\n" },
         { "a: \xff\n", "x.yaml:1:4: error: not UTF-8; save the file as UTF-8 text\n" },
         { "ä: 1\nb: \x01\n", "x.yaml:2:4: error: a control character; remove it\n" },
     };
@@ -175,7 +190,8 @@ static void test_files(void **state)
     FILE *out = fmemopen(text, sizeof text, "w");
     diag_print(d, out);
     fclose(out);
-    const char *expected = arena_text(memory, "/tmp: error: cannot read /tmp: Is a directory\n%s: error: not a text; it holds zero bytes\n"
+    const char *expected =
+        arena_text(memory, "/tmp: error: cannot read /tmp: Is a directory\n%s: error: not a text; it holds zero bytes\n"
                                               "no/such.yaml: error: cannot read no/such.yaml: No such file or directory\n", path);
     assert_string_equal(text, expected);
     diag_free(d);
@@ -188,10 +204,13 @@ static void test_editing(void **state)
     const yaml *t = good("train: { lr: 1, stages: [{ steps: 5 }, 7] }\nx: 18\n"), *v = good("[9]");
     const char *before = yaml_flow(t, memory);
     assert_flow(yaml_with(t, "train.lr", v->at, v, memory), "{ train: { lr: [9], stages: [{ steps: 5 }, 7] }, x: 18 }");
-    assert_flow(yaml_with(t, "train.stages.0.steps", v->at, v, memory), "{ train: { lr: 1, stages: [{ steps: [9] }, 7] }, x: 18 }");
+    assert_flow(yaml_with(t, "train.stages.0.steps", v->at, v, memory),
+                "{ train: { lr: 1, stages: [{ steps: [9] }, 7] }, x: 18 }");
     assert_flow(yaml_with(t, "train.stages.1", v->at, v, memory), "{ train: { lr: 1, stages: [{ steps: 5 }, [9]] }, x: 18 }");
-    assert_flow(yaml_with(t, "a.b.c", v->at, v, memory), "{ train: { lr: 1, stages: [{ steps: 5 }, 7] }, x: 18, a: { b: { c: [9] } } }");
-    assert_flow(yaml_with(t, "x.uniform", v->at, v, memory), "{ train: { lr: 1, stages: [{ steps: 5 }, 7] }, x: { uniform: [9] } }");
+    assert_flow(yaml_with(t, "a.b.c", v->at, v, memory),
+                "{ train: { lr: 1, stages: [{ steps: 5 }, 7] }, x: 18, a: { b: { c: [9] } } }");
+    assert_flow(yaml_with(t, "x.uniform", v->at, v, memory),
+                "{ train: { lr: 1, stages: [{ steps: 5 }, 7] }, x: { uniform: [9] } }");
     assert_flow(yaml_with(NULL, "a.b", v->at, v, memory), "{ a: { b: [9] } }");
     assert_ptr_equal(yaml_with(t, "", v->at, v, memory), v);
     assert_null(yaml_with(t, "train.stages.2", v->at, v, memory));
@@ -211,7 +230,8 @@ static void test_flow(void **state)
         { "name: gla\nheads: 2\n", "{ name: gla, heads: 2 }" },
         { "a: [2, 3, [4]]\nb: {}\nc: []\n", "{ a: [2, 3, [4]], b: {}, c: [] }" },
         { "a:\nb: ~\nc: null\n", "{ a: null, b: null, c: null }" },
-        { "a: ''\nb: 'null'\nc: '12'\nd: 'true'\ne: '~'\nf: '-'\n", "{ a: \"\", b: \"null\", c: \"12\", d: \"true\", e: \"~\", f: \"-\" }" },
+        { "a: ''\nb: 'null'\nc: '12'\nd: 'true'\ne: '~'\nf: '-'\n",
+          "{ a: \"\", b: \"null\", c: \"12\", d: \"true\", e: \"~\", f: \"-\" }" },
         { "a: 12\nb: -3\nc: true\nd: 3.0e-3\ne: .5\n", "{ a: 12, b: -3, c: true, d: 3.0e-3, e: .5 }" },
         { "a: one, two\nb: a b\nc: 'x: y'\nd: x#y\n", "{ a: \"one, two\", b: \"a b\", c: \"x: y\", d: \"x#y\" }" },
         { "a: \"\\\"\\\\\\n\\u2028\\x85ä€😀\"\n", "{ a: \"\\\"\\\\\\x0a\\u2028\\x85ä€😀\" }" },
@@ -227,8 +247,10 @@ static void test_flow(void **state)
 
 static const char *random_text(rng *r)
 {
-    static const char *const pieces[] = { "a", "B", "7", "0", "-", ".", "+", "_", "/", " ", ":", ",", "#", "[", "]", "{", "}", "'", "\"", "\\", "\n", "\t", "&", "*",
-                                          "!", "|", ">", "%", "@", "`", "?", "~", "<", "=", "ä", "€", "😀", "\xc2\x85", "\xe2\x80\xa8", "\xef\xbb\xbf", "\x1b", "\x7f",
+    static const char *const pieces[] = { "a", "B", "7", "0", "-", ".", "+", "_", "/", " ", ":", ",", "#", "[", "]", "{", "}",
+                                          "'", "\"", "\\", "\n", "\t", "&", "*",
+                                          "!", "|", ">", "%", "@", "`", "?", "~", "<", "=", "ä", "€", "😀", "\xc2\x85",
+                                          "\xe2\x80\xa8", "\xef\xbb\xbf", "\x1b", "\x7f",
                                           "null", "true", "1e5", "---", "..." };
     const char *text = "";
     for (uint64_t n = rng_below(r, 5); n; n--) text = arena_text(memory, "%s%s", text, pieces[rng_below(r, LEN(pieces))]);
@@ -259,7 +281,8 @@ static yaml *random_tree(rng *r, int depth)
 static bool equal(const yaml *x, const yaml *y)
 {
     bool same = x->kind == y->kind && x->n == y->n && (x->kind != YAML_SCALAR || !strcmp(x->text, y->text));
-    for (int i = 0; same && i < x->n; i++) same = equal(x->item[i], y->item[i]) && (x->kind == YAML_LIST || equal(x->key[i], y->key[i]));
+    for (int i = 0; same && i < x->n; i++)
+        same = equal(x->item[i], y->item[i]) && (x->kind == YAML_LIST || equal(x->key[i], y->key[i]));
     return same;
 }
 
@@ -287,7 +310,8 @@ static void test_damaged_files(void **state)
         char text[sizeof sweep];
         const char *faults;
         memcpy(text, sweep, sizeof sweep);
-        for (uint64_t n = 1 + rng_below(&r, 4); n; n--) text[rng_below(&r, sizeof sweep - 1)] = likely[rng_below(&r, sizeof likely - 1)];
+        for (uint64_t n = 1 + rng_below(&r, 4); n; n--)
+            text[rng_below(&r, sizeof sweep - 1)] = likely[rng_below(&r, sizeof likely - 1)];
         if (!(i % 3)) text[rng_below(&r, sizeof sweep)] = 0;
         const yaml *tree = parsed(text, &faults);
         if (tree) assert_string_equal(yaml_flow(good(yaml_flow(tree, memory)), memory), yaml_flow(tree, memory));

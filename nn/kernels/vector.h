@@ -128,7 +128,7 @@ INLINE vec exp_vec(vec x)
     p = p * r + all(0x1.555492p-3f);
     p = p * r + all(0x1.fffffcp-2f);
     p = (p * (r * r) + r) + all(1);
-    const ivec k = (ivec)((uvec)shifted - (uvec)magic), half = k >> 1;       // unsigned: far outside, where y is not used, it wraps
+    const ivec k = (ivec)((uvec)shifted - (uvec)magic), half = k >> 1;     // unsigned: far outside, where y is not used, it wraps
     const vec y = p * (vec)((uvec)(half + 127) << 23) * (vec)((uvec)(k - half + 127) << 23);
     return (vec)(~(x < all(-87.33654f)) & (ivec)choose(x > all(88.72283f), all(__builtin_inff()), y));
 }

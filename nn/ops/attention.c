@@ -69,7 +69,8 @@ static head head_of(const node *n, int64_t b, int64_t h)
 {
     const attention_options *o = n->options;
     const tensor *q = n->in[Q], *kv = n->in[KV], *y = n->out[0];
-    head a = { .K = o->D / o->heads, .Tq = q->dim[1], .T = kv->dim[1], .q_step = q->dim[2], .kv_step = kv->dim[2], .y_step = o->D };
+    head a = { .K = o->D / o->heads, .Tq = q->dim[1], .T = kv->dim[1], .q_step = q->dim[2], .kv_step = kv->dim[2],
+               .y_step = o->D };
     const int64_t at_q = b * a.Tq * a.q_step + o->q_first + h * a.K, at_kv = b * a.T * a.kv_step + h * a.K;
     const int64_t at_y = b * a.Tq * a.y_step + h * a.K;
     a.q  = tensor_data(q) + at_q;
@@ -299,11 +300,16 @@ static void attention_backward_fast(const node *n, const team *t)
 #define DROPS(p)                   .dropout = p, .draw = 2
 #define KEYED                      .below = {0, 0, 9}
 static const op_case attention_cases[] = {
-    { .in = {{2, 3, 4}, {2, 3, 8}}, .options = CROSS(2, CAUSAL, 4) },     { .in = {{2, 2, 4}, {2, 5, 8}}, .options = CROSS(1, FULL, 4) },
-    { .in = {{3, 1, 6}, {3, 1, 12}}, .options = CROSS(3, CAUSAL, 6) },    { .in = {{1, 4, 2}, {1, 7, 4}}, .options = CROSS(2, CAUSAL, 2) },
-    { .in = {{5, 2, 24}, {5, 2, 24}}, .options = SELF(2, CAUSAL, 8) },    { .in = {{5, 1, 16}, {5, 2, 32}}, .options = CROSS(1, FULL, 16) },
-    { .in = {{40, 1, 64}, {40, 2, 128}}, .options = CROSS(2, FULL, 64) }, { .in = {{33, 2, 32}, {33, 2, 64}}, .options = CROSS(1, CAUSAL, 32) },
-    { .in = {{2, 17, 96}, {2, 17, 96}}, .options = SELF(1, CAUSAL, 32) }, { .in = {{2, 19, 33}, {2, 19, 33}}, .options = SELF(1, FULL, 11) },
+    { .in = {{2, 3, 4}, {2, 3, 8}}, .options = CROSS(2, CAUSAL, 4) },
+    { .in = {{2, 2, 4}, {2, 5, 8}}, .options = CROSS(1, FULL, 4) },
+    { .in = {{3, 1, 6}, {3, 1, 12}}, .options = CROSS(3, CAUSAL, 6) },
+    { .in = {{1, 4, 2}, {1, 7, 4}}, .options = CROSS(2, CAUSAL, 2) },
+    { .in = {{5, 2, 24}, {5, 2, 24}}, .options = SELF(2, CAUSAL, 8) },
+    { .in = {{5, 1, 16}, {5, 2, 32}}, .options = CROSS(1, FULL, 16) },
+    { .in = {{40, 1, 64}, {40, 2, 128}}, .options = CROSS(2, FULL, 64) },
+    { .in = {{33, 2, 32}, {33, 2, 64}}, .options = CROSS(1, CAUSAL, 32) },
+    { .in = {{2, 17, 96}, {2, 17, 96}}, .options = SELF(1, CAUSAL, 32) },
+    { .in = {{2, 19, 33}, {2, 19, 33}}, .options = SELF(1, FULL, 11) },
     { .in = {{1, 33, 40}, {1, 40, 80}}, .options = CROSS(2, CAUSAL, 40) },
     { .in = {{2, 7, 12}, {2, 7, 12}}, .options = SELF(1, CAUSAL, 4, .window = 3) },
     { .in = {{1, 45, 24}, {1, 45, 24}}, .options = SELF(1, CAUSAL, 8, .window = 5) },
@@ -318,7 +324,8 @@ static const op_case attention_cases[] = {
 };
 
 const op op_attention = {
-    .name = "attention", .inputs = 3, .outputs = 1, .options_size = sizeof(attention_options), .shapes = attention_shapes, .saved_bytes = attention_saved_bytes,
+    .name = "attention", .inputs = 3, .outputs = 1, .options_size = sizeof(attention_options), .shapes = attention_shapes,
+    .saved_bytes = attention_saved_bytes,
     .flops = attention_flops, .cases = attention_cases, .n_cases = LEN(attention_cases),
     .forward  = { [REFERENCE] = attention_forward,  [CPU] = CPU_SLOT(attention_forward_fast) },
     .backward = { [REFERENCE] = attention_backward, [CPU] = CPU_SLOT(attention_backward_fast) }, .first = { [CPU] = true },

@@ -5,31 +5,12 @@
 //   dh_t = dy_t + (z·dh)_{t+1} + [δ_r δ_z du]_{t+1}·Rᵀ,   δ_n = dh·(1 − z)·(1 − n²),   δ_r = δ_n·u·r(1 − r),
 //   δ_z = dh·(h_{t−1} − n)·z(1 − z),   du = δ_n·r,   dx = [δ_r δ_z δ_n],   dR = Σ h_{t−1}ᵀ[δ_r δ_z du],   db = Σ [δ_r δ_z du]
 
-#include <string.h>
-#include "nn/gemm.h"
-#include "nn/ops.h"
-#include "nn/ops/fast.h"
+#include "nn/ops/recurrent.h"
 
-enum { INPUTS, R, BIAS };
-
-static void gru_shapes(const node *n, tensor shape[MAX_OUTPUTS])
-{
-    const tensor *x = n->in[INPUTS], *r = n->in[R];
-    const int64_t D = r->dim[0];
-    CHECK(x->rank == 3 && r->dim[1] == 3 * D && x->dim[2] == 3 * D && tensor_size(n->in[BIAS]) == 3 * D,
-          "gru: inputs of %lld, recurrent weights [%lld, %lld]", (long long)x->dim[2], (long long)D, (long long)r->dim[1]);
-    tensor_set_shape(&shape[0], REAL_TENSOR, 3, (int64_t[]){ x->dim[0], x->dim[1], D });
-}
+static void gru_shapes(const node *n, tensor shape[MAX_OUTPUTS]) { recurrent_shapes(n, shape, 3); }
 
 // From forward to backward: n, r, z, u of each token [B, T, 4D], which [δ_n δ_r δ_z du] replaces; h before each token [B, T, D].
-typedef struct sizes { int64_t B, T, D; } sizes;
 typedef struct kept { real *gates, *before; } kept;
-
-static sizes sizes_of(const node *n)
-{
-    const tensor *y = n->out[0];
-    return (sizes){ y->dim[0], y->dim[1], y->dim[2] };
-}
 
 static size_t gru_saved_bytes(const node *n)
 {
@@ -50,8 +31,6 @@ static double gru_flops(const node *n)
 }
 
 // ---- the reference
-
-static double logistic(double x) { return 1 / (1 + exp(-x)); }
 
 // One token: before [D] or NULL (zero), a: work of 3D.
 static void gru_forward_token(const node *n, int64_t at, const real *before, double *a)
@@ -111,35 +90,22 @@ static void gru_backward(const node *n, const team *t)
     const sizes s = sizes_of(n);
     const kept k = kept_of(n);
     const int64_t D = s.D;
-    real *dx = n->in[INPUTS]->grad, *dr = n->in[R]->grad, *db = n->in[BIAS]->grad;
+    real *dx = n->in[INPUTS]->grad;
     double *dh = team_shared(t);
     for (int64_t b = 0; b < s.B; b++) {
         memset(dh, 0, sizeof *dh * (size_t)D);
         for (int64_t at = s.T - 1; at >= 0; at--)
             gru_backward_token(n, b * s.T + at, dh);
     }
-    for (int64_t at = 0; at < s.B * s.T; at++)
-        for (int64_t j = 0; j < 3 * D; j++) {
-            const real *gates = k.gates + at * 4 * D, d = gates[D + j];
-            if (dx)
-                dx[at * 3 * D + j] += j < 2 * D ? d : gates[j - 2 * D];
-            if (db)
-                db[j] += d;
-            for (int64_t i = 0; dr && i < D; i++)
-                dr[i * 3 * D + j] += k.before[at * D + i] * d;
-        }
+    for (int64_t at = 0; dx && at < s.B * s.T; at++)
+        for (int64_t j = 0; j < 3 * D; j++)
+            dx[at * 3 * D + j] += k.gates[at * 4 * D + (j < 2 * D ? D + j : j - 2 * D)];
+    recurrent_weights_backward(n, k.gates, k.before);
 }
 
-// ---- fast: a few sequences at a time through all tokens, so that threads never wait for each other within a sequence
+// ---- fast
 
 #ifndef REAL_DOUBLE
-static int64_t sequences_together(int64_t D)
-{
-    enum { MOST = 16 };
-    const int64_t fit = TEAM_SCRATCH / (int64_t)(5 * sizeof(float)) / D;
-    return fit < 1 ? 1 : least(fit, MOST);
-}
-
 static void forward_piece(int64_t from, int64_t to, void *scratch, void *data)
 {
     const node *n = data;
@@ -167,59 +133,35 @@ static void forward_piece(int64_t from, int64_t to, void *scratch, void *data)
 static void gru_forward_fast(const node *n, const team *t)
 {
     const sizes s = sizes_of(n);
-    team_each(t, s.B, sequences_together(s.D), forward_piece, (void *)n);
+    team_each(t, s.B, recurrent_together(s.D), forward_piece, (void *)n);
 }
 
-static void backward_piece(int64_t from, int64_t to, void *scratch, void *data)
+static void back_token(const node *n, int64_t b, int64_t t, float *dh, float *dc)
 {
-    const node *n = data;
     const sizes s = sizes_of(n);
-    const kept k = kept_of(n);
-    const int64_t D = s.D, rows = to - from;
-    float *dh = scratch;
-    memset(dh, 0, sizeof *dh * (size_t)(rows * D));
-    for (int64_t t = s.T - 1; t >= 0; t--) {
-        for (int64_t b = 0; b < rows; b++) {
-            const int64_t at = (from + b) * s.T + t;
-            kernel->add(dh + b * D, n->out[0]->grad + at * D, dh + b * D, D);
-            kernel->gru_back(k.gates + at * 4 * D, k.before + at * D, dh + b * D, dh + b * D, D);
-        }
-        if (t > 0)
-            gemm(false, true, rows, D, 3 * D, k.gates + (from * s.T + t) * 4 * D + D, s.T * 4 * D, n->in[R]->data, 3 * D, true,
-                 dh, D);
-    }
+    const int64_t at = b * s.T + t;
+    kernel->gru_back(kept_of(n).gates + at * 4 * s.D, kept_of(n).before + at * s.D, dh, dh, s.D);
 }
 
-typedef struct gru_job { const float *gates; float *to; int64_t rows, D; bool add; } gru_job;
+typedef struct inputs_job { const float *gates; float *to; int64_t D; bool add; } inputs_job;
 
 static void inputs_piece(int64_t from, int64_t to, void *scratch, void *data)
 {
-    const gru_job *j = data;
+    const inputs_job *j = data;
     for (int64_t at = from; at < to; at++) {
         kernel->add_scaled(j->gates + at * 4 * j->D + j->D, 1, j->to + at * 3 * j->D, 2 * j->D, j->add);
         kernel->add_scaled(j->gates + at * 4 * j->D, 1, j->to + at * 3 * j->D + 2 * j->D, j->D, j->add);
     }
 }
 
-static void sum_piece(int64_t from, int64_t to, void *scratch, void *data)
-{
-    const gru_job *j = data;
-    kernel->column_sums(j->gates + j->D + from, j->rows, 4 * j->D, to - from, j->to + from, j->add);
-}
-
 static void gru_backward_fast(const node *n, const team *t)
 {
     const sizes s = sizes_of(n);
     const kept k = kept_of(n);
-    const int64_t D = s.D, rows = s.B * s.T;
-    tensor *x = n->in[INPUTS], *r = n->in[R], *bias = n->in[BIAS];
-    team_each(t, s.B, sequences_together(D), backward_piece, (void *)n);
+    tensor *x = n->in[INPUTS];
+    recurrent_backward_fast(n, t, &(recurrent_back){ back_token, true, k.gates, k.before });
     if (x->grad)
-        team_each(t, rows, piece_rows(3 * D), inputs_piece, &(gru_job){ k.gates, x->grad, rows, D, tensor_reach(x) });
-    if (r->grad)
-        gemm_team(t, true, false, D, 3 * D, rows, k.before, D, k.gates + D, 4 * D, tensor_reach(r), r->grad, 3 * D);
-    if (bias->grad)
-        team_each(t, 3 * D, 64, sum_piece, &(gru_job){ k.gates, bias->grad, rows, D, tensor_reach(bias) });
+        team_each(t, s.B * s.T, piece_rows(3 * s.D), inputs_piece, &(inputs_job){ k.gates, x->grad, s.D, tensor_reach(x) });
 }
 #endif
 

@@ -4,31 +4,12 @@
 //   dh_t = dy_t + δ_{t+1}·Rᵀ,   dc_t = f_{t+1}·dc_{t+1} + dh_t·o·(1 − tanh²c_t),
 //   δ = [dc·g·i(1 − i), dc·c_{t−1}·f(1 − f), dc·i·(1 − g²), dh·tanh(c)·o(1 − o)],   dx = δ,   dR = Σ h_{t−1}ᵀδ_t,   db = Σ δ_t
 
-#include <string.h>
-#include "nn/gemm.h"
-#include "nn/ops.h"
-#include "nn/ops/fast.h"
+#include "nn/ops/recurrent.h"
 
-enum { INPUTS, R, BIAS };
-
-static void lstm_shapes(const node *n, tensor shape[MAX_OUTPUTS])
-{
-    const tensor *x = n->in[INPUTS], *r = n->in[R];
-    const int64_t D = r->dim[0];
-    CHECK(x->rank == 3 && r->dim[1] == 4 * D && x->dim[2] == 4 * D && tensor_size(n->in[BIAS]) == 4 * D,
-          "lstm: inputs of %lld, recurrent weights [%lld, %lld]", (long long)x->dim[2], (long long)D, (long long)r->dim[1]);
-    tensor_set_shape(&shape[0], REAL_TENSOR, 3, (int64_t[]){ x->dim[0], x->dim[1], D });
-}
+static void lstm_shapes(const node *n, tensor shape[MAX_OUTPUTS]) { recurrent_shapes(n, shape, 4); }
 
 // From forward to backward: the gates [B, T, 4D], which δ replaces; c from c = 0 on [B, T + 1, D]; h before each token [B, T, D].
-typedef struct sizes { int64_t B, T, D; } sizes;
 typedef struct kept { real *gates, *c, *before; } kept;
-
-static sizes sizes_of(const node *n)
-{
-    const tensor *y = n->out[0];
-    return (sizes){ y->dim[0], y->dim[1], y->dim[2] };
-}
 
 static size_t lstm_saved_bytes(const node *n)
 {
@@ -50,8 +31,6 @@ static double lstm_flops(const node *n)
 }
 
 // ---- the reference
-
-static double logistic(double x) { return 1 / (1 + exp(-x)); }
 
 static void lstm_forward_sequence(const node *n, int64_t b, double *a, real *c)
 {
@@ -122,35 +101,21 @@ static void lstm_backward(const node *n, const team *t)
     const sizes s = sizes_of(n);
     const kept k = kept_of(n);
     const int64_t D = s.D;
-    real *dx = n->in[INPUTS]->grad, *dr = n->in[R]->grad, *db = n->in[BIAS]->grad;
+    real *dx = n->in[INPUTS]->grad;
     double *dh = team_shared(t), *dc = dh + D;
     for (int64_t b = 0; b < s.B; b++) {
         memset(dh, 0, 2 * sizeof *dh * (size_t)D);
         for (int64_t at = s.T - 1; at >= 0; at--)
             lstm_backward_token(n, b, at, dh, dc);
     }
-    for (int64_t at = 0; at < s.B * s.T; at++)
-        for (int64_t j = 0; j < 4 * D; j++) {
-            const real d = k.gates[at * 4 * D + j];
-            if (dx)
-                dx[at * 4 * D + j] += d;
-            if (db)
-                db[j] += d;
-            for (int64_t i = 0; dr && i < D; i++)
-                dr[i * 4 * D + j] += k.before[at * D + i] * d;
-        }
+    for (int64_t i = 0; dx && i < s.B * s.T * 4 * D; i++)
+        dx[i] += k.gates[i];
+    recurrent_weights_backward(n, k.gates, k.before);
 }
 
-// ---- fast: a few sequences at a time through all tokens, so that threads never wait for each other within a sequence
+// ---- fast
 
 #ifndef REAL_DOUBLE
-static int64_t sequences_together(int64_t D)
-{
-    enum { MOST = 16 };
-    const int64_t fit = TEAM_SCRATCH / (int64_t)(5 * sizeof(float)) / D;
-    return fit < 1 ? 1 : least(fit, MOST);
-}
-
 static void forward_piece(int64_t from, int64_t to, void *scratch, void *data)
 {
     const node *n = data;
@@ -182,63 +147,39 @@ static void forward_piece(int64_t from, int64_t to, void *scratch, void *data)
 static void lstm_forward_fast(const node *n, const team *t)
 {
     const sizes s = sizes_of(n);
-    team_each(t, s.B, sequences_together(s.D), forward_piece, (void *)n);
+    team_each(t, s.B, recurrent_together(s.D), forward_piece, (void *)n);
 }
 
-static void backward_piece(int64_t from, int64_t to, void *scratch, void *data)
+static void back_token(const node *n, int64_t b, int64_t t, float *dh, float *dc)
 {
-    const node *n = data;
     const sizes s = sizes_of(n);
-    const kept k = kept_of(n);
-    const int64_t D = s.D, rows = to - from;
-    float *dh = scratch, *dc = dh + rows * D;
-    memset(dh, 0, 2 * sizeof *dh * (size_t)(rows * D));
-    for (int64_t t = s.T - 1; t >= 0; t--) {
-        for (int64_t b = 0; b < rows; b++) {
-            const int64_t at = (from + b) * s.T + t;
-            const float *c = k.c + (at + from + b) * D;
-            kernel->add(dh + b * D, n->out[0]->grad + at * D, dh + b * D, D);
-            kernel->lstm_back(k.gates + at * 4 * D, c, c + D, dh + b * D, dc + b * D, D);
-        }
-        if (t > 0)
-            gemm(false, true, rows, D, 4 * D, k.gates + (from * s.T + t) * 4 * D, s.T * 4 * D, n->in[R]->data, 4 * D, false,
-                 dh, D);
-    }
+    const float *c = kept_of(n).c + (b * (s.T + 1) + t) * s.D;
+    kernel->lstm_back(kept_of(n).gates + (b * s.T + t) * 4 * s.D, c, c + s.D, dh, dc, s.D);
 }
 
-typedef struct sum_job { const float *from; float *to; int64_t rows, columns; bool add; } sum_job;
+typedef struct copy_job { const float *from; float *to; bool add; } copy_job;
 
 static void copy_piece(int64_t from, int64_t to, void *scratch, void *data)
 {
-    const sum_job *j = data;
+    const copy_job *j = data;
     kernel->add_scaled(j->from + from, 1, j->to + from, to - from, j->add);
-}
-
-static void sum_piece(int64_t from, int64_t to, void *scratch, void *data)
-{
-    const sum_job *j = data;
-    kernel->column_sums(j->from + from, j->rows, j->columns, to - from, j->to + from, j->add);
 }
 
 static void lstm_backward_fast(const node *n, const team *t)
 {
     const sizes s = sizes_of(n);
     const kept k = kept_of(n);
-    const int64_t D = s.D, rows = s.B * s.T;
-    tensor *x = n->in[INPUTS], *r = n->in[R], *bias = n->in[BIAS];
-    team_each(t, s.B, sequences_together(D), backward_piece, (void *)n);
+    tensor *x = n->in[INPUTS];
+    recurrent_backward_fast(n, t, &(recurrent_back){ back_token, false, k.gates, k.before });
     if (x->grad)
-        team_each(t, rows * 4 * D, PIECE, copy_piece, &(sum_job){ k.gates, x->grad, 0, 0, tensor_reach(x) });
-    if (r->grad)
-        gemm_team(t, true, false, D, 4 * D, rows, k.before, D, k.gates, 4 * D, tensor_reach(r), r->grad, 4 * D);
-    if (bias->grad)
-        team_each(t, 4 * D, 64, sum_piece, &(sum_job){ k.gates, bias->grad, rows, 4 * D, tensor_reach(bias) });
+        team_each(t, s.B * s.T * 4 * s.D, PIECE, copy_piece, &(copy_job){ k.gates, x->grad, tensor_reach(x) });
 }
 #endif
 
 static const op_case lstm_cases[] = {
     { .in = {{2, 5, 12}, {3, 12}, {12}} }, { .in = {{1, 1, 4}, {1, 4}, {4}} },
-    { .in = {{3, 2, 68}, {17, 68}, {68}}, .scale = 0.5 }, { .in = {{37, 4, 32}, {8, 32}, {32}} }, { .in = {{2, 30, 40}, {10, 40}, {40}}, .scale = 0.01 },
+    { .in = {{3, 2, 68}, {17, 68}, {68}}, .scale = 0.5 }, { .in = {{37, 4, 32}, {8, 32}, {32}} },
+    { .in = {{2, 30, 40}, {10, 40}, {40}}, .scale = 0.01 },
 };
 
 const op op_lstm = {

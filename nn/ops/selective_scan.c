@@ -184,7 +184,8 @@ static scan_job job_of(const node *n)
     j.rows = (selective_scan_rows){
         .T = s.T, .E = s.E, .N = s.N, .negative = o->negative, .x = n->in[X]->data, .delta = n->in[DELTA]->data,
         .z = n->in[GATE]->data, .BC = n->in[BC]->data, .A_log = n->in[A_LOG]->data, .D = n->in[SKIP]->data,
-        .dy = n->out[0]->grad, .y = n->out[0]->data, .kept = n->saved, .dx = n->in[X]->grad, .ddelta = n->in[DELTA]->grad, .dz = n->in[GATE]->grad,
+        .dy = n->out[0]->grad, .y = n->out[0]->data, .kept = n->saved, .dx = n->in[X]->grad, .ddelta = n->in[DELTA]->grad,
+        .dz = n->in[GATE]->grad,
     };
     return j;
 }
