@@ -2,7 +2,6 @@
 
 #include <string.h>
 #include "harness/evaluate.h"
-#include "harness/spec.h"
 #include "harness/stages.h"
 #include "plots/setting.h"
 #include "results/json.h"
@@ -80,7 +79,7 @@ bool external_store(store *s, const external *x, const json_t *counts, const cha
 {
     const char *config = arena_text(a, "external: %s\ntask: %s\nversions: { task: %d }\nseed: %d\n", x->label,
                                     task_text(x->task, a), x->task->type->version, x->seed);
-    *id = arena_text(a, "%s%s.s%d.%s", prefix, x->label, x->seed, spec_hash_text(hash_bytes(config, strlen(config), 0), a));
+    *id = arena_text(a, "%s%s.s%d.%s", prefix, x->label, x->seed, hash_text(config, a));
     run *r;
     const claim claimed = store_claim(s, *id, config, &r, e);
     if (claimed == CLAIM_BUSY) error_set(e, "%s: another process is storing a score there", *id);

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include "harness/spec.h"
 #include "harness/stages.h"
 #include "harness/train.h"
 #include "nn/optimizer.h"
@@ -130,9 +131,9 @@ static const char *evaluation_text(const cell_options *o, arena *a)
     return text;
 }
 
-static const char *hash_text(const char *text, arena *a)
+const char *hash_text(const char *text, arena *a)
 {
-    return arena_text(a, "%016llx", (unsigned long long)hash_bytes(text, strlen(text), 0));
+    return spec_hash_text(hash_bytes(text, strlen(text), 0), a);
 }
 
 static void cell_name(cell *c, const variant *v, int seed, arena *a)

@@ -39,4 +39,5 @@ cell  *cell_read(const char *text, int seed, arena *, diag *);
 
 typedef struct setup { datasets data; task_size size; network *network; } setup;
 bool   setup_open(setup *, const cell_options *, int seed, arena *life, diag *);  // the data and a network without weights
+const char *hash_text(const char *, arena *);                                   // 16 hexadecimal digits: cells and evaluations are named so
 int64_t variant_parameters(const variant *);                                    // weights of the model
