@@ -120,6 +120,22 @@ sliced() {
     [ "$(column supervised 'blank' 32)" = 256 ] && [ "$(column errors_squared 16 16)" = "$(column errors_squared '' 16)" ]
 }
 check 'slices, a mixture and a finite training set' sliced
+# Where a run may be computed, as the system sees it, once its training has begun.
+places() {
+    "$program" run "$smoke" --store "$work/places-$1" --threads 1 --jobs "$1" >/dev/null 2>&1 &
+    pid=$!
+    for i in $(seq 600); do ls "$work/places-$1"/*/log.jsonl >/dev/null 2>&1 && break; sleep 0.02; done
+    read -r child rest <"/proc/$pid/task/$pid/children"
+    sed -n 's/^Cpus_allowed_list:[[:space:]]*//p' "/proc/$child/status"
+    kill -INT $pid
+    wait $pid
+}
+confined() {
+    all=$(sed -n 's/^Cpus_allowed_list:[[:space:]]*//p' /proc/self/status) part=$(places 1) whole=$(places "$(nproc)")
+    [ "$part" = "$all" ] || { echo "one job of $(nproc) may run on '$part' only, not on '$all'"; return 1; }
+    case $whole in '' | *[!0-9]*) echo "one of $(nproc) jobs may run on '$whole', not on one core"; return 1 ;; esac
+}
+if [ "$(nproc)" -gt 1 ] && [ -e /proc/$$/task/$$/children ]; then check 'who takes the whole machine confines its runs, who takes a part does not' confined; fi
 check '--dry-run runs nothing'                      sh -c "'$program' run '$smoke' --store '$work/none' --dry-run | grep -q 'ms/step' && [ ! -e '$work/none' ]"
 check '--only chooses'                              sh -c "'$program' run '$smoke' --store '$work/only' --only 'transformer.*s1' && [ \$(ls '$work/only' | grep -c word-problem) = 1 ]"
 finish
