@@ -2,10 +2,10 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include "base/check.h"
 #include "harness/arguments.h"
 #include "harness/command.h"
+#include "harness/progress.h"
 #include "nn/cpu.h"
 #include "results/grid.h"
 #include "results/statistics.h"
@@ -20,12 +20,7 @@ static const size sizes[] = {
 enum { SENSIBLE = 256, WINDOWS = 9, WIDE = 60 };
 
 // Processor time of this thread: what else the machine does is not in it.
-static double thread_seconds(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
+static double thread_seconds(void) { return clock_seconds(CLOCK_THREAD_CPUTIME_ID); }
 
 // Of examples first … first + n − 1.
 static double seconds_of(const dataset *data, int length, int64_t first, int64_t n, int *input, int *target)

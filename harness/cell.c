@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <time.h>
 #include "harness/arrays.h"
+#include "harness/progress.h"
 #include "harness/result.h"
 #include "harness/signals.h"
 #include "harness/stages.h"
@@ -33,9 +33,7 @@ static int fail(const job *j)
 static void report(const train_progress *p, void *data)
 {
     static double last;
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    const double now = (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+    const double now = progress_clock();
     if (now - last < 0.1 && p->step < p->steps) return;
     last = now;
     printf("step %lld %lld %d %d %d %g %g %g\n", (long long)p->step, (long long)p->steps, p->stage, p->stages, p->length, p->loss,

@@ -4,18 +4,19 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { BAR = 16 };
 static const double redraw_terminal = 0.1, redraw_pipe = 15;        // seconds
 
-double progress_clock(void)
+double clock_seconds(clockid_t clock)
 {
     struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
+    clock_gettime(clock, &t);
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
+
+double progress_clock(void) { return clock_seconds(CLOCK_MONOTONIC); }
 
 progress_bar progress_begin(void)
 {

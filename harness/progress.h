@@ -2,6 +2,7 @@
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
+#include <time.h>
 
 typedef struct progress_cell {                  // one running cell
     const char *label;
@@ -17,4 +18,5 @@ progress_bar progress_begin(void);
 // done of all cells; share: of all the work that is done, 0 … 1; the running cells [n]. Draws when it is due.
 void progress_show(progress_bar *, int done, int all, double share, const progress_cell *, int n);
 void progress_clear(progress_bar *);            // before a line of another kind
+double clock_seconds(clockid_t);                // of any of the system's clocks
 double progress_clock(void);                    // seconds, monotonic

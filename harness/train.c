@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include "harness/arrays.h"
+#include "harness/progress.h"
 #include "harness/stages.h"
 #include "nn/optimizer.h"
 #include "results/json.h"
@@ -28,13 +28,6 @@ typedef struct trainer {
     double checkpoint_every, last_checkpoint, wall, cpu;
     error *error;
 } trainer;
-
-static double seconds(clockid_t clock)
-{
-    struct timespec t;
-    clock_gettime(clock, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 // ---- one step
 
@@ -86,7 +79,7 @@ static bool log_stage(trainer *t)
 static bool log_window(trainer *t)
 {
     if (t->p.window == 0) return true;
-    const double n = (double)t->p.window, wall = seconds(CLOCK_MONOTONIC), cpu = seconds(CLOCK_PROCESS_CPUTIME_ID);
+    const double n = (double)t->p.window, wall = progress_clock(), cpu = clock_seconds(CLOCK_PROCESS_CPUTIME_ID);
     json_t *line = json_pack("{s:s, s:I, s:I, s:o, s:o, s:o, s:o, s:o}", "event", "train", "step", (json_int_t)t->p.step,
                              "stage", (json_int_t)t->p.stage, "loss", json_from_real(t->p.window_loss / n),
                              "error", json_from_real(t->p.window_error / n), "tokens", json_from_real(t->p.tokens),
@@ -144,7 +137,7 @@ static bool save_checkpoint(trainer *t)
     }
     const bool saved = run_checkpoint(t->run, arrays, n, state, LEN(progress_fields), t->error);
     arena_restore(a, start);
-    t->last_checkpoint = seconds(CLOCK_MONOTONIC);
+    t->last_checkpoint = progress_clock();
     return saved;
 }
 
@@ -270,7 +263,7 @@ static train_end train_loop(trainer *t, train_watcher watch, void *data, char re
         if (watch) watch(&now, data);
         if (!advance(t, &r) || (t->p.step % LOG_EVERY == 0 && !log_window(t))) return TRAIN_ERROR;
         if (!look_at_validation(t)) return TRAIN_ERROR;
-        if (seconds(CLOCK_MONOTONIC) - t->last_checkpoint >= t->checkpoint_every && !save_checkpoint(t)) return TRAIN_ERROR;
+        if (progress_clock() - t->last_checkpoint >= t->checkpoint_every && !save_checkpoint(t)) return TRAIN_ERROR;
     }
     return log_window(t) && save_checkpoint(t) ? TRAIN_DONE : TRAIN_ERROR;
 }
@@ -281,8 +274,8 @@ train_outcome train(run *r, const cell_options *o, const setup *s, int seed, dou
     trainer t = { .run = r, .options = o, .setup = s, .shop = w, .checkpoint_every = checkpoint_every, .error = e };
     train_outcome out = { .end = TRAIN_ERROR };
     t.n_stages = train_stages(&o->train, w->life, &t.stage);
-    t.wall = t.last_checkpoint = seconds(CLOCK_MONOTONIC);
-    t.cpu = seconds(CLOCK_PROCESS_CPUTIME_ID);
+    t.wall = t.last_checkpoint = progress_clock();
+    t.cpu = clock_seconds(CLOCK_PROCESS_CPUTIME_ID);
     const bool resumed = load_checkpoint(&t);
     if (e->text[0]) {                                                   // damaged and set aside: the run begins again
         fprintf(stderr, "warning: %s\n", e->text);

@@ -14,25 +14,9 @@ const curve_kind curve_kinds[PLOT_YS] = {
 
 // ---- x
 
-static void add_slice(axes *x, const char *name)
+axes axes_of(const summary *s, const plot_options *o)
 {
-    for (int i = 0; i < x->n_slices; i++)
-        if (strcmp(x->slice[i], name) == 0)
-            return;
-    x->slice[x->n_slices++] = name;
-}
-
-axes axes_of(const summary *s, const plot_options *o, arena *a)
-{
-    axes x = { .y = o->y, .x = curve_kinds[o->y].positions ? PLOT_LENGTH : o->x };
-    int n = 0;
-    for (int i = 0; i < s->n_runs; i++)
-        n += s->runs[i]->n_slices;
-    x.slice = arena_take(a, ((size_t)n + 1) * sizeof *x.slice);
-    for (int i = 0; i < s->n_runs; i++)
-        for (int j = 0; j < s->runs[i]->n_slices; j++)
-            add_slice(&x, s->runs[i]->slices[j].name);
-    return x;
+    return (axes){ .y = o->y, .x = curve_kinds[o->y].positions ? PLOT_LENGTH : o->x, .n_slices = s->n_slices, .slice = s->slices };
 }
 
 // Every position of the longest evaluation: the first, and how many.

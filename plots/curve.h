@@ -12,9 +12,9 @@ typedef struct axes {
     plot_y       y;
     plot_x       x;                     // LENGTH where y goes by position
     int          n_slices;
-    const char **slice;                 // [n_slices] every slice's name, in the order of the sweep file
+    const char **slice;                 // [n_slices] the summary's
 } axes;
-axes axes_of(const summary *, const plot_options *, arena *);
+axes axes_of(const summary *, const plot_options *);
 
 typedef struct curve {
     int                         look;           // which colour and mark

@@ -246,7 +246,7 @@ static void fill(build *b)
 
 sheet sheet_of(const summary *s, const plot_options *o, arena *a)
 {
-    sheet sheet = { .axes = axes_of(s, o, a) };
+    sheet sheet = { .axes = axes_of(s, o) };
     build b = { .s = s, .sheet = &sheet, .arena = a };
     read_paths(&b);
     sort_paths(&b, o->panels);

@@ -226,14 +226,6 @@ const length_counts *run_at(const run_summary *r, int length)
     return NULL;
 }
 
-const slice_counts *run_slice(const run_summary *r, const char *name)
-{
-    for (int i = 0; i < r->n_slices; i++)
-        if (strcmp(r->slices[i].name, name) == 0)
-            return &r->slices[i];
-    return NULL;
-}
-
 double counts_error(const length_counts *l, metric m)
 {
     const error_counts *c = &l->counts;
@@ -275,6 +267,16 @@ static spread spread_of(const double *x, int n)
     return (spread){ n, median_of(x, n), quantile_of(x, n, 0), quantile_of(x, n, 1) };
 }
 
+// Of [n] values, the known ones.
+spread spread_known(double *x, int n)
+{
+    int known = 0;
+    for (int i = 0; i < n; i++)
+        if (!isnan(x[i]))
+            x[known++] = x[i];
+    return spread_of(x, known);
+}
+
 typedef double run_value(const run_summary *);
 static bool trained(const run_summary *r)             { return r->state <= CELL_DIVERGED || r->state == CELL_UNEVALUATED; }
 static double value_steps(const run_summary *r)       { return r->steps >= 0 && trained(r) ? (double)r->steps : NONE; }
@@ -294,11 +296,9 @@ static spread over_runs(const model_summary *m, run_value *value, arena *a)
 {
     const arena_mark start = arena_save(a);
     double *x = arena_take(a, ((size_t)m->n_runs + 1) * sizeof *x);
-    int n = 0;
     for (int i = 0; i < m->n_runs; i++)
-        if (!isnan(value(m->runs[i])))
-            x[n++] = value(m->runs[i]);
-    const spread s = spread_of(x, n);
+        x[i] = value(m->runs[i]);
+    const spread s = spread_known(x, m->n_runs);
     arena_restore(a, start);
     return s;
 }
@@ -425,18 +425,16 @@ void summary_finish(summary *s)
     }
     for (int i = 0; i < s->n_models; i++)
         finish_model(&s->models[i], s->arena);
+    summary_slices(s);
 }
 
 spread model_error(const model_summary *m, metric which, int length, arena *a)
 {
     const arena_mark start = arena_save(a);
     double *x = arena_take(a, ((size_t)m->n_runs + 1) * sizeof *x);
-    int n = 0;
-    for (int i = 0; i < m->n_runs; i++) {
-        x[n] = run_error(m->runs[i], which, length);
-        n += !isnan(x[n]);
-    }
-    const spread s = spread_of(x, n);
+    for (int i = 0; i < m->n_runs; i++)
+        x[i] = run_error(m->runs[i], which, length);
+    const spread s = spread_known(x, m->n_runs);
     arena_restore(a, start);
     return s;
 }
@@ -445,13 +443,11 @@ spread model_held_out(const model_summary *m, bool before, int length, arena *a)
 {
     const arena_mark start = arena_save(a);
     double *x = arena_take(a, ((size_t)m->n_runs + 1) * sizeof *x);
-    int n = 0;
     for (int i = 0; i < m->n_runs; i++) {
         const length_counts *l = run_at(m->runs[i], length);
-        x[n] = !l ? NONE : before ? l->before_held_out_errors / l->before_held_out : l->held_out_errors / l->held_out;
-        n += !isnan(x[n]);
+        x[i] = !l ? NONE : before ? l->before_held_out_errors / l->before_held_out : l->held_out_errors / l->held_out;
     }
-    const spread s = spread_of(x, n);
+    const spread s = spread_known(x, m->n_runs);
     arena_restore(a, start);
     return s;
 }

@@ -113,18 +113,23 @@ typedef struct summary {
     int            n_runs, n_models;
     run_summary  **runs;                                // in the order added
     model_summary *models;                              // in the order first seen
+    int            n_slices;
+    const char   **slices;                              // [n_slices] names of all slices, in the order first seen
     arena         *arena;
     int            room;
 } summary;
 
 summary *summary_new(const summary_head *, arena *);    // lives in the arena
 void     summary_add(summary *, const summary_cell *);
-void     summary_finish(summary *);                     // fills `models`
+void     summary_finish(summary *);                     // fills `models` and `slices`
+void     summary_slices(summary *);                     // the latter
 
+spread   spread_known(double *x, int n);                // of [n] values those that are not NaN, which come to stand in front
 const length_counts *run_at(const run_summary *, int length);                    // NULL: not evaluated there
 double   run_error(const run_summary *, metric, int length);                     // ∞ for a diverged run, NaN where not evaluated
 interval run_interval(const run_summary *, metric, int length);                  // 95 %; NaN, NaN where there is none (loss)
 spread   model_error(const model_summary *, metric, int length, arena *);
+spread   model_slice_error(const model_summary *, metric, const char *slice, arena *);
 const slice_counts *run_slice(const run_summary *, const char *name);            // NULL: not evaluated there
 double   counts_error(const length_counts *, metric);                            // of one length or slice
 interval counts_interval(const length_counts *, metric);                         // as run_interval

@@ -264,43 +264,20 @@ static void print_columns(FILE *f, const layout *l, const column *columns, int n
 
 // ---- a column a slice
 
-// Every slice that a run was evaluated at, in the order first seen.
-static int slice_names(const summary *s, const char **names, int room)
-{
-    int n = 0;
-    for (int i = 0; i < s->n_runs; i++)
-        for (int j = 0; j < s->runs[i]->n_slices; j++) {
-            bool seen = n == room;
-            for (int k = 0; k < n; k++)
-                seen |= strcmp(names[k], s->runs[i]->slices[j].name) == 0;
-            if (!seen)
-                names[n++] = s->runs[i]->slices[j].name;
-        }
-    return n;
-}
-
 static const char *slice_text(const model_summary *m, const char *name, const layout *l)
 {
-    double *x = arena_take(l->arena, ((size_t)m->n_runs + 1) * sizeof *x);
+    const spread s = model_slice_error(m, l->metric, name, l->arena);
     interval of_one = { (double)NAN, (double)NAN };
-    int n = 0;
-    for (int i = 0; i < m->n_runs; i++) {
-        const slice_counts *slice = run_slice(m->runs[i], name);
-        if (!slice && m->runs[i]->state != CELL_DIVERGED)
-            continue;
-        x[n++] = slice ? counts_error(&slice->at, l->metric) : (double)INFINITY;
-        if (slice)
-            of_one = counts_interval(&slice->at, l->metric);
-    }
-    const spread s = { n, median_of(x, n), quantile_of(x, n, 0), quantile_of(x, n, 1) };
+    for (int i = 0; s.n == 1 && i < m->n_runs; i++)
+        if (run_slice(m->runs[i], name))
+            of_one = counts_interval(&run_slice(m->runs[i], name)->at, l->metric);
     return spread_text(&s, of_one, l->arena);
 }
 
 static void print_slices(FILE *f, const layout *l, table_format format, bool colour)
 {
-    enum { ROOM = 32 };
-    const char *names[ROOM];
-    const int n = slice_names(l->s, names, ROOM), front = l->groups ? 2 : 1;
+    const char *const *names = l->s->slices;
+    const int n = l->s->n_slices, front = l->groups ? 2 : 1;
     if (n == 0)
         return;
     grid *g = grid_new(front + n, l->arena);

@@ -30,6 +30,14 @@ done
 check 'half of a score'        message 'usage: scanbench score SPEC.yaml PREDICTIONS.npy' score x.yaml
 check 'sample as text'       sh -c "'$program' sample word-problem group=S3 length=5 --count 1 | grep -q target"
 check 'sample as jsonl'      sh -c "'$program' sample word-problem group=S3 start=bos length=2 --count 1 --format jsonl | grep -qE '^\{\"index\":0,\"tokens\":\[6,[0-5],[0-5]\],\"targets\":\[null,[0-5],[0-5]\]\}$'"
+# A build of other sources, named by mistake: its program would be another one.
+foreign() {
+    mkdir -p "$work/foreign/meson-info" && echo '{ "directories": { "source": "/elsewhere" } }' >"$work/foreign/meson-info/meson-info.json"
+    export SCANBENCH_BUILD="$work/foreign"
+    status_is 2 "$ROOT/scanbench" --version >"$work/out" 2>"$work/err" && says "$work/err" 'is a build of other sources'
+}
+check 'a build of other sources' foreign
+unset SCANBENCH_BUILD
 check 'list names the lists' sh -c "'$program' list | grep -q architectures"
 check 'list shows options'   sh -c "'$program' list psm-softmax | grep -q until-last-stage"
 check '  those of a list too'  sh -c "'$program' list sweep | grep -q 'of the steps, relative to'"
